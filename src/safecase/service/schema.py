@@ -1,0 +1,421 @@
+"""What `safecase.yaml` may say: the one source of its JSON Schema, its error messages and `safecase explain KEY`.
+
+Only `safecase` and `service.id` are required. What is left out is discovered in the repository or assumed, and an
+assumed value that decides something becomes a question. A scalar is taken where a list of one is meant.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta, field
+
+from safecase.vocabulary import Noun
+
+Id: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="A short name.")]
+Day: TypeAlias = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="A day, YYYY-MM-DD.")]
+Share: TypeAlias = Annotated[float, Meta(ge=0, le=1, description="A share between 0 and 1.")]
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Text: TypeAlias = Annotated[str, Meta(max_length=4000)]
+Names: TypeAlias = tuple[Annotated[str, Meta(max_length=400)], ...]
+
+AiKind: TypeAlias = Literal[
+    "llm", "vlm", "image_gen", "speech_gen", "speech", "tabular", "vision", "timeseries", "recsys", "sequence", "none"
+]
+DataClass: TypeAlias = Literal[
+    "public", "operational", "personal", "special", "biometric", "financial", "credentials", "secret"
+]
+
+
+class Users(Noun, frozen=True):
+    """Who uses the service."""
+
+    who: tuple[Literal["staff", "consumers", "public", "businesses"], ...] = ()
+    count: Annotated[int, Meta(ge=0, description="How many people use it.")] | None = None
+    vulnerable: (
+        Annotated[bool, Meta(description="Children, patients or other vulnerable people are among them.")] | None
+    ) = None
+
+
+class DecisionBlock(Noun, frozen=True):
+    """What the service decides about people, and how much of it a machine does alone."""
+
+    about_people: Annotated[bool, Meta(description="Its results are about natural persons.")] | None = None
+    effect: Literal["none", "advisory", "material", "legal", "safety"] | None = None
+    automation: Literal["full", "human_on_loop", "human_in_loop"] | None = None
+
+
+class ServiceBlock(Noun, frozen=True):
+    """Which service this is, for whom, and who answers for it."""
+
+    id: Annotated[Id, Meta(description="The service's own name, the same in every case and ledger.")]
+    name: Annotated[str, Meta(max_length=200, description="The name that people know it by.")] = ""
+    purpose: Annotated[Text, Meta(description="What it is for, in a sentence; free text decides nothing.")] = ""
+    sector: str = ""
+    domain: Annotated[str, Meta(description="The dotted domain that the law looks at: `employment.recruitment`.")] = ""
+    owner: Annotated[
+        str, Meta(description="The person accountable for it: an e-mail address, or an id of training.people.")
+    ] = ""
+    contacts: Annotated[
+        dict[Literal["security", "data", "legal", "operations"], str],
+        Meta(description="Who answers for security, data, law and operations."),
+    ] = {}
+    stage: Literal["design", "build", "test", "production", "retired"] | None = None
+    criticality: (
+        Annotated[int, Meta(ge=1, le=5, description="1 (nobody would notice) to 5 (life or existence).")] | None
+    ) = None
+    jurisdictions: Annotated[
+        Names, Meta(description="Where it is offered and its results are used: EU, US-CA, KR …")
+    ] = ()
+    role: Literal["provider", "deployer", "both"] | None = None
+    users: Users = Users()
+    decision: DecisionBlock = DecisionBlock()
+
+
+class AiBlock(Noun, frozen=True):
+    """Which kinds of AI it is made of."""
+
+    kind: Annotated[tuple[AiKind, ...], Meta(description="`none` says that there is no AI in it.")] = ()
+    autonomy: (
+        Annotated[int, Meta(ge=0, le=4, description="0 answers only … 4 acts for days without a person.")] | None
+    ) = None
+    agents: Annotated[int, Meta(ge=0, description="How many agents work together.")] | None = None
+    system_prompts: Annotated[
+        Names, Meta(description="Files that hold the system prompts; a change voids what was tested.")
+    ] = ()
+
+
+class Endpoint(Noun, frozen=True):
+    """Where the running service answers. Only what is declared here is ever asked or attacked."""
+
+    url: Annotated[
+        str, Meta(pattern=r"^(https?://|\$\{env:)", description="Base URL, for OpenAI-compatible ones ending in /v1.")
+    ]
+    api: Literal["openai", "http"] = "openai"
+    model: Annotated[str, Meta(description="The model name that the endpoint wants in a request.")] = ""
+    key: Annotated[str, Meta(description="Its credential as a reference: `${env:NAME}` or `${file:path}`.")] = ""
+    routes: Annotated[Names, Meta(description="Further paths that must refuse strangers: `/metrics`.")] = ()
+    timeout_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
+
+
+class DeploymentBlock(Noun, frozen=True):
+    """Where and how it runs."""
+
+    hosting: Literal["saas_api", "managed_cloud", "self_hosted", "edge"] | None = None
+    exposure: Literal["public", "authenticated", "internal", "isolated", "physical"] | None = None
+    tenancy: Literal["single", "multi"] | None = None
+    physical: Annotated[bool, Meta(description="It senses or moves things in the world.")] | None = None
+    update: Literal["none", "ota", "ci"] | None = None
+    untrusted_documents: Annotated[bool, Meta(description="Documents of strangers reach the model.")] | None = None
+    adversarial_use: Annotated[bool, Meta(description="Some users gain by deceiving it.")] | None = None
+    regions: Names = ()
+    endpoint: Annotated[Endpoint | str | None, Meta(description="A URL, or a block with url, api, model, key.")] = None
+    manifests: Annotated[Names, Meta(description="Kubernetes, Compose and Terraform files or folders.")] = ()
+
+
+class Zone(Noun, frozen=True):
+    """A part of the network or of the organisation with one level of trust."""
+
+    id: Id
+    owner: Literal["us", "provider", "public", "customer"] = "us"
+    trust: Annotated[int, Meta(ge=0, le=100)] = 50
+
+
+class Component(Noun, frozen=True):
+    """A part of the service."""
+
+    id: Id
+    type: Literal["app", "gateway", "model", "store", "tool", "agent", "sensor", "actuator", "trainer", "registry"]
+    zone: str = ""
+
+
+class Flow(Noun, frozen=True):
+    """Data that goes from one component to another."""
+
+    source: str = field(name="from")
+    target: str = field(name="to")
+    data: Names = ()
+    protocol: str = ""
+    auth: str = ""
+    encrypted: bool | None = None
+    untrusted: bool | None = None
+
+
+class ModelBlock(Noun, frozen=True):
+    """A model, and where it comes from."""
+
+    id: Id
+    origin: Literal["provider", "hub", "vendor", "own", "users"] | None = None
+    base_origin: Literal["provider", "hub", "vendor", "own", "users"] | None = None
+    training: Literal["none", "finetuned", "own", "online", "federated"] | None = None
+    format: str = ""
+    file: Annotated[str, Meta(description="A file or folder, relative to safecase.yaml.")] = ""
+    revision: str = ""
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    pinned: bool | None = None
+    license: str = ""
+    weights_secret: bool | None = None
+
+
+class DatasetBlock(Noun, frozen=True):
+    """A data set that trains or tests a model."""
+
+    id: Id
+    origin: Literal["own", "third_party", "users", "public"] | None = None
+    file: str = ""
+    classes: tuple[DataClass, ...] = ()
+    rows: Count | None = None
+    third_party: bool | None = None
+    writable_by: Names = ()
+    protected_attributes: Names = ()
+    license: str = ""
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+
+class RagSource(Noun, frozen=True):
+    """Where retrieved documents come from, and who can write them."""
+
+    id: Id
+    trust: Literal["internal", "partner", "untrusted"] | None = None
+    writable_by: Names = ()
+
+
+class RagBlock(Noun, frozen=True):
+    """Retrieval: documents that are put before the model."""
+
+    store: str = ""
+    sources: tuple[RagSource, ...] = ()
+    per_user_acl: Annotated[bool, Meta(description="A user's rights are enforced inside the query.")] | None = None
+
+
+class ToolBlock(Noun, frozen=True):
+    """A tool that the model may call."""
+
+    id: Id
+    effect: Literal["read", "write", "exec", "pay", "send", "actuate"]
+    approval: Literal["none", "once", "each", "two_person"] | None = None
+    egress: bool | None = None
+    untrusted: bool | None = None
+    via: Literal["function", "mcp", "http"] = "function"
+    origin: Literal["own", "third_party", "public_registry"] | None = None
+    pinned: bool | None = None
+    scopes: Names = ()
+    limit: str = ""
+    reversible: bool | None = None
+
+
+class MemoryBlock(Noun, frozen=True):
+    """What it remembers between turns and sessions."""
+
+    kind: Literal["none", "session", "persistent"] | None = None
+    scope: Literal["user", "tenant", "global"] | None = None
+    writable_by: Names = ()
+    ttl_days: Count | None = None
+
+
+class DataBlock(Noun, frozen=True):
+    """Data that the service handles."""
+
+    id: Id
+    classes: tuple[DataClass, ...] = ()
+    leaves_org: bool | None = None
+    retention_days: Count | None = None
+
+
+class OutputBlock(Noun, frozen=True):
+    """Where its answers go."""
+
+    to: Literal["human", "html", "sql", "shell", "code", "api", "actuator"]
+    verified: bool | None = None
+
+
+class PlannedControl(Noun, frozen=True):
+    """What the team says of a control; it never makes a claim hold."""
+
+    id: str
+    status: Literal["planned", "active", "excepted"]
+    evidence: str = ""
+    expires: Day | None = None
+
+
+class Person(Noun, frozen=True):
+    """A person with a part in the service."""
+
+    id: Id
+    name: str = ""
+    email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$")] = ""
+    roles: tuple[Literal["owner", "developer", "operator", "security", "data", "legal", "business"], ...] = ()
+    until: Annotated[Day, Meta(description="The last day of their part in it.")] | None = None
+
+
+class ThreatModellingBlock(Noun, frozen=True):
+    """Measure 1: what threat modelling needs to know."""
+
+    reviewed: Day | None = None
+    reviewer: str = ""
+
+
+class TrainingBlock(Noun, frozen=True):
+    """Measure 2: the people, and what they have learnt."""
+
+    people: tuple[Person, ...] = ()
+
+
+class InfrastructureBlock(Noun, frozen=True):
+    """Measure 3: what the infrastructure checks need to know."""
+
+    secrets_ignore: Annotated[
+        Names, Meta(description="Paths (globs) that hold made-up secrets: fixtures of tests.")
+    ] = ()
+
+
+class Vendor(Noun, frozen=True):
+    """Who supplies a model, an API or data."""
+
+    id: Id
+    name: str = ""
+    provides: Names = ()
+    approved_until: Day | None = None
+
+
+class SupplyChainBlock(Noun, frozen=True):
+    """Measure 4: vendors, and what may be trusted."""
+
+    vendors: tuple[Vendor, ...] = ()
+    allow_globals: Annotated[
+        Names, Meta(description="Classes of your own that a model file may name: `mypkg.features.Scaler`.")
+    ] = ()
+
+
+class SuiteBlock(Noun, frozen=True):
+    """A test set of the organisation's own business process."""
+
+    id: Id
+    file: Annotated[str, Meta(description="YAML or JSON lines: rows with id, input, asserts.")]
+    threshold: Annotated[
+        Share, Meta(description="The share of rows that must pass; its lower 95 % bound is held against it.")
+    ] = 0.9
+    repeats: Annotated[int, Meta(ge=1, le=100)] = 1
+
+
+class AttacksBlock(Noun, frozen=True):
+    """What own attacks may cost, and what they look for."""
+
+    canary: Annotated[str, Meta(description="A planted text that must never come out, as a reference or itself.")] = ""
+    limit: Annotated[Share, Meta(description="The attack success rate that is too high; a tenth of it is fine.")] = 0.1
+    calls: Annotated[int, Meta(ge=1, le=100_000, description="How many calls at the most.")] = 200
+    seconds: Annotated[float, Meta(gt=0, le=86_400, description="How long at the most.")] = 120.0
+    price_per_1000_tokens: Annotated[float, Meta(ge=0, description="What the provider asks, for the estimate.")] = 0.0
+    currency: str = "USD"
+    seed: int = 1
+
+
+class TestingBlock(Noun, frozen=True):
+    """Measure 5: test suites and attacks."""
+
+    suites: tuple[SuiteBlock, ...] = ()
+    attacks: AttacksBlock = AttacksBlock()
+
+
+class VulnerabilitiesBlock(Noun, frozen=True):
+    """Measure 6: how strangers and users report flaws."""
+
+    contact: str = ""
+    policy: str = ""
+    first_answer_days: Count | None = None
+
+
+class ProtectionBlock(Noun, frozen=True):
+    """Measure 7: what protects the running service."""
+
+    gateway: Annotated[dict[str, Any], Meta(description="The gateway's policy.")] = {}
+
+
+class MaintenanceBlock(Noun, frozen=True):
+    """Measure 8: updates."""
+
+    sla_days: Annotated[
+        dict[Literal["critical", "high", "medium", "low"], int], Meta(description="Days to mend by severity.")
+    ] = {}
+    support_ends: Day | None = None
+
+
+class ComplianceBlock(Noun, frozen=True):
+    """Measure 9: what the law checks need beside `law:`."""
+
+    policy: str = ""
+
+
+class ExceptionBlock(Noun, frozen=True):
+    """A gap that an owner accepts for a time."""
+
+    control: Annotated[str, Meta(description="The control whose gap is accepted: `SC-11`.")]
+    owner: Annotated[str, Meta(min_length=1, description="Who answers for it.")]
+    reason: Annotated[str, Meta(min_length=10, max_length=2000, description="Why it is accepted, in a sentence.")]
+    expires: Annotated[Day, Meta(description="Its last day; at most 365 days ahead.")]
+    check: str = ""
+    subject: str = ""
+    fingerprint: Annotated[str, Meta(description="One finding only; `safecase show case` prints it.")] = ""
+
+
+class GateBlock(Noun, frozen=True):
+    """The rule that turns the case into go or no-go."""
+
+    profile: Literal["starter", "standard", "strict"] = "starter"
+    baseline: Annotated[str, Meta(description="File of the gaps known today; only new ones block.")] = ""
+
+
+class SettingsBlock(Noun, frozen=True):
+    """How the assessment runs."""
+
+    ledger: str = ".safecase/ledger"
+    attestations: Annotated[str, Meta(description="Folder of attestation files.")] = "attestations"
+    exclude: Annotated[Names, Meta(description="Paths (globs) that are not part of the service.")] = ()
+    jobs: Annotated[int, Meta(ge=1, le=64)] | None = None
+    check_seconds: Annotated[float, Meta(gt=0, le=86_400, description="How long one check may take.")] = 120.0
+    revoked_signers: Annotated[Names, Meta(description="Key ids whose evidence no longer counts.")] = ()
+
+
+class Manifest(Noun, frozen=True):
+    """One AI service, as its `safecase.yaml` tells it."""
+
+    safecase: Annotated[Literal[1], Meta(description="The version of this format.")]
+    service: ServiceBlock
+    ai: AiBlock = AiBlock()
+    deployment: DeploymentBlock = DeploymentBlock()
+    zones: tuple[Zone, ...] = ()
+    components: tuple[Component, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    models: tuple[ModelBlock, ...] = ()
+    datasets: tuple[DatasetBlock, ...] = ()
+    rag: RagBlock | None = None
+    tools: tuple[ToolBlock, ...] = ()
+    memory: MemoryBlock = MemoryBlock()
+    data: tuple[DataBlock, ...] = ()
+    outputs: tuple[OutputBlock, ...] = ()
+    controls: tuple[PlannedControl, ...] = ()
+    risk: Annotated[
+        dict[str, Any], Meta(description="Scenarios, benefits, costs and the alternative of not using AI.")
+    ] = {}
+    law: Annotated[dict[str, Any], Meta(description="Facts that only the law asks for; wins over mapped ones.")] = {}
+    threat_modelling: ThreatModellingBlock = ThreatModellingBlock()
+    training: TrainingBlock = TrainingBlock()
+    infrastructure: InfrastructureBlock = InfrastructureBlock()
+    supply_chain: SupplyChainBlock = SupplyChainBlock()
+    testing: TestingBlock = TestingBlock()
+    vulnerabilities: VulnerabilitiesBlock = VulnerabilitiesBlock()
+    protection: ProtectionBlock = ProtectionBlock()
+    maintenance: MaintenanceBlock = MaintenanceBlock()
+    compliance: ComplianceBlock = ComplianceBlock()
+    exceptions: tuple[ExceptionBlock, ...] = ()
+    gate: GateBlock = GateBlock()
+    settings: SettingsBlock = SettingsBlock()
+
+
+def schema() -> dict[str, Any]:
+    """Give the JSON Schema (2020-12) of `safecase.yaml`, for editors and for the error messages."""
+    made = msgspec.json.schema(Manifest)
+    made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    made["title"] = "safecase.yaml"
+    return made
