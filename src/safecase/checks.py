@@ -258,9 +258,9 @@ def check(
 
 def load() -> Mapping[str, Check]:
     """Import every check of the nine measures and of installed plug-ins; gives them by id."""
-    import safecase.measures
-
-    for module in _modules(safecase.measures.__path__, "safecase.measures."):
+    # By name, since the measures stand above this module and import it.
+    measures = importlib.import_module("safecase.measures")
+    for module in _modules(measures.__path__, "safecase.measures."):
         if ".checks." in module:
             importlib.import_module(module)
     for entry in importlib.metadata.entry_points(group="safecase.checks"):

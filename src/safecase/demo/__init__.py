@@ -1,0 +1,1 @@
+"""The embedded AI service that `safecase demo` starts, assesses and mends."""

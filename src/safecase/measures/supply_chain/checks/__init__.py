@@ -1,0 +1,1 @@
+"""The checks of this measure, one a file."""

@@ -1,0 +1,282 @@
+"""The straight way, walked: read and discover, tailor, plan, run, keep what was seen, judge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from safecase import __version__
+from safecase.assess.executor import Executor, LocalExecutor
+from safecase.assess.judge import Seen, judge
+from safecase.assess.plan import Known, Lacking, Plan, Standing, Task, affordable, checks_of, plan
+from safecase.assess.tailor import tailor
+from safecase.assess.work import Answer, Job
+from safecase.catalogue.read import Catalogue, catalogue
+from safecase.checks import Check, load
+from safecase.evidence import attestations
+from safecase.evidence.log import Ledger
+from safecase.evidence.record import Draft
+from safecase.evidence.status import by_group
+from safecase.service.digests import Digests
+from safecase.service.discover import Inventory, discover
+from safecase.service.facts import facts_by_key
+from safecase.service.read import ServiceDescription
+from safecase.service.schema import ExceptionBlock
+from safecase.service.subjects import Repository
+from safecase.vocabulary import Attestation, Case, Decision, Exemption, Fact, Finding, Verdict
+
+
+class Wishes(NamedTuple):
+    """How the user wants it to run; everything else is in the manifest."""
+
+    only: tuple[str, ...] = ()
+    """Controls, checks or measures; empty for all."""
+    again: bool = False
+    """Run even what has fresh evidence."""
+    jobs: int | None = None
+    calls: int | None = None
+    money: float | None = None
+    seconds: float | None = None
+    owned: tuple[str, ...] = ()
+    """Hosts beyond loopback that are the user's own."""
+    offline: bool = False
+    """Ask nothing of the running service."""
+    remember_digests: bool = True
+    now: datetime | None = None
+
+
+class Prepared(NamedTuple):
+    """Everything that is known before anything runs."""
+
+    service: ServiceDescription
+    catalogue: Catalogue
+    checks: Mapping[str, Check]
+    inventory: Inventory
+    facts: Mapping[str, Fact]
+    decisions: tuple[Decision, ...]
+    ledger: Ledger
+    known: Known
+    plan: Plan
+    left: tuple[Task, ...]
+    """Tasks that do not fit into the budget, or would ask the service while offline."""
+    wishes: Wishes
+
+
+class Progress(NamedTuple):
+    """One task done, out of how many."""
+
+    done: int
+    total: int
+    check: str
+    subject: str
+    verdict: Verdict
+
+
+def prepare(service: ServiceDescription, wishes: Wishes) -> Prepared:
+    """Read, discover, tailor and plan; nothing is run and nothing is written but the memory of digests."""
+    now = wishes.now or datetime.now(UTC)
+    memory = service.root / ".safecase" / "cache" / "digests.json" if wishes.remember_digests else None
+    inventory = discover(service, Digests(service.root, memory))
+    facts = facts_by_key(service.facts, inventory.facts)
+    rows = catalogue()
+    decisions = tailor(facts, rows)
+    checks = load()
+    ledger = Ledger(service.root / service.manifest.settings.ledger)
+    known = Known(
+        catalogue=rows,
+        checks=checks,
+        subjects=inventory.subjects,
+        digests=inventory.digests,
+        manifest=service.manifest,
+        evidence=by_group(ledger.read()),
+        now=now,
+    )
+    unplanned = Plan(tasks=(), standings=(), lacking=())
+    prepared = Prepared(service, rows, checks, inventory, facts, decisions, ledger, known, unplanned, (), wishes)
+    return planned_again(prepared, decisions)
+
+
+def planned_again(prepared: Prepared, decisions: tuple[Decision, ...]) -> Prepared:
+    """Plan for a scope: what fits into the budget, and asks nothing of the service while offline."""
+    wishes = prepared.wishes
+    chosen = _chosen(wishes.only, prepared.catalogue)
+    planned = plan(decisions, prepared.known, chosen=chosen, again=wishes.again)
+    runnable, left = [], []
+    for task, fits in affordable(planned.tasks, calls=wishes.calls, money=wishes.money, seconds=wishes.seconds):
+        asks = prepared.checks[task.check].network
+        (runnable if fits and not (wishes.offline and asks) else left).append(task)
+    planned = msgspec.structs.replace(planned, tasks=tuple(runnable))
+    return prepared._replace(decisions=decisions, plan=planned, left=tuple(left))
+
+
+def run(
+    prepared: Prepared, *, told: Callable[[Progress], None] | None = None, executor: Executor | None = None
+) -> Iterable[Finding]:
+    """Run the tasks and append what each saw to the ledger as it comes in; yields the findings."""
+    tasks = {(t.check, t.subject.name): t for t in prepared.plan.tasks}
+    if not tasks:
+        return
+    width = prepared.wishes.jobs or prepared.service.manifest.settings.jobs or (os.cpu_count() or 1)
+    worker = executor or LocalExecutor(width)
+    done = 0
+    for job, answer in worker.map([_job(t, prepared) for t in tasks.values()]):
+        task = tasks[job.check, job.subject.name]
+        draft = _draft(task, _with_unreadable(task, answer, prepared), prepared)
+        prepared.ledger.append([draft], objects={d: k.content for d, k in answer.kept.items()})
+        done += 1
+        if told is not None:
+            told(Progress(done, len(tasks), job.check, job.subject.name, draft.verdict))
+        yield from draft.findings
+
+
+def conclude(prepared: Prepared, *, notes: Sequence[str] = (), exceptions: Sequence[ExceptionBlock] | None = None) -> Case:
+    """Judge by what the ledger holds now; `exceptions` replaces those of the manifest (the gate's policy)."""
+    known = msgspec.structs.replace(prepared.known, evidence=by_group(prepared.ledger.read()))
+    standings = plan(prepared.decisions, known, chosen=lambda _control, _check: False)
+    given = _attestations(prepared.service)
+    exemptions = _exemptions(prepared.service, exceptions)
+    seen = {
+        decision.control: _seen(decision.control, known, standings, given, exemptions)
+        for decision in prepared.decisions
+        if decision.applies
+    }
+    judgement = judge(prepared.decisions, prepared.catalogue.controls, seen, known.now)
+    as_of = known.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Case(
+        service=prepared.service.manifest.service.id,
+        name=prepared.service.manifest.service.name or prepared.service.manifest.service.id,
+        at=_made(as_of),
+        as_of=as_of,
+        catalogue=prepared.catalogue.version,
+        verdict=judgement.verdict,
+        measures=judgement.measures,
+        risk_groups=judgement.risk_groups,
+        claims=judgement.claims,
+        next=judgement.next,
+        facts=tuple(prepared.facts.values()),
+        questions=tuple(dict.fromkeys(q for d in prepared.decisions if d.applies for q in d.questions)),
+        notes=(*notes, *_notes(prepared)),
+    )
+
+
+def _made(as_of: str) -> str:
+    """When the case was made; SOURCE_DATE_EPOCH makes the same input give the same bytes."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch and epoch.isdigit():
+        return datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return as_of
+
+
+def _chosen(only: tuple[str, ...], rows: Catalogue) -> Callable[[str, str], bool]:
+    def chosen(control: str, check: str) -> bool:
+        return not only or bool({control, check, rows.controls[control].measure} & set(only))
+
+    return chosen
+
+
+def _job(task: Task, prepared: Prepared) -> Job:
+    check = prepared.checks[task.check]
+    service = prepared.service
+    return Job(
+        check=check.id,
+        module=check.where.partition(":")[0],
+        runs=check.runs,
+        subject=task.subject,
+        root=str(service.root),
+        manifest=service.manifest,
+        manifest_path=service.file,
+        now=prepared.known.now,
+        seconds=check.limit_s or service.manifest.settings.check_seconds,
+        owned=prepared.wishes.owned,
+    )
+
+
+def _with_unreadable(task: Task, answer: Answer, prepared: Prepared) -> Answer:
+    """What the walk could not read belongs to no check: the one that looks at the whole repository says so."""
+    if not isinstance(task.subject, Repository) or not prepared.inventory.unreadable:
+        return answer
+    mend = "give the assessment the right to read it, or name it under settings.exclude"
+    more = tuple(
+        Finding(check=task.check, subject=task.subject.name, verdict="unknown", message=f"not looked at: {what}", mend=mend)
+        for what in prepared.inventory.unreadable[:20]
+    )
+    return msgspec.structs.replace(answer, findings=(*answer.findings, *more))
+
+
+def _draft(task: Task, answer: Answer, prepared: Prepared) -> Draft:
+    check = prepared.checks[task.check]
+    control = check.control if check.control in prepared.catalogue.controls else ""
+    ttl = prepared.catalogue.controls[control].ttl_days if control else 30
+    return Draft(
+        service=prepared.service.manifest.service.id,
+        control=check.control,
+        check=check.id,
+        check_version=check.version,
+        verdict=worst_of(answer.findings),
+        evaluated_at=prepared.known.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        ttl_days=ttl,
+        subjects=tuple({"name": name, "sha256": sha256} for name, sha256 in task.digests),
+        findings=answer.findings,
+        metrics=answer.metrics,
+        artefacts=tuple(answer.kept),
+        parameters={"owned": list(prepared.wishes.owned)} if check.network else {},
+        transient=answer.transient,
+        collector=f"safecase {__version__}",
+    )
+
+
+def worst_of(findings: Iterable[Finding]) -> Verdict:
+    """Give the verdict of several findings: one failure fails, one unknown is no pass, and none at all is unknown."""
+    verdicts = {f.verdict for f in findings}
+    return "fail" if "fail" in verdicts else "pass" if verdicts == {"pass"} else "unknown"
+
+
+def _attestations(service: ServiceDescription) -> Mapping[str, Attestation]:
+    """The latest attestation of each control."""
+    found = attestations.read(service.root / service.manifest.settings.attestations, service.root)
+    return {a.control: a for a in sorted(found, key=lambda a: a.expires)}
+
+
+def _exemptions(service: ServiceDescription, exceptions: Sequence[ExceptionBlock] | None) -> tuple[Exemption, ...]:
+    blocks = service.manifest.exceptions if exceptions is None else exceptions
+    return tuple(
+        Exemption(
+            control=b.control,
+            owner=b.owner,
+            reason=b.reason,
+            expires=b.expires,
+            check=b.check,
+            subject=b.subject,
+            fingerprint=b.fingerprint,
+        )
+        for b in blocks
+    )
+
+
+def _seen(
+    control: str,
+    known: Known,
+    standing: Plan,
+    given: Mapping[str, Attestation],
+    exemptions: tuple[Exemption, ...],
+) -> Seen:
+    wanted = set(checks_of(control, known))
+    standings: tuple[Standing, ...] = tuple(s for s in standing.standings if s.check in wanted)
+    lacking: tuple[Lacking, ...] = tuple(entry for entry in standing.lacking if entry.control == control)
+    return Seen(standings, lacking, given.get(control), exemptions)
+
+
+def _notes(prepared: Prepared) -> list[str]:
+    notes = [f"not looked at: {what}" for what in prepared.inventory.unreadable]
+    if prepared.left:
+        names = ", ".join(sorted({t.check for t in prepared.left}))
+        reason = "offline" if prepared.wishes.offline else "it does not fit into the budget"
+        notes.append(f"not run, {reason}: {names}")
+    sealed = prepared.ledger.seal()
+    if sealed.note:
+        notes.append(sealed.note)
+    return notes

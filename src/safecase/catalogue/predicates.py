@@ -1,0 +1,209 @@
+"""When a row of the catalogue applies: three-valued predicates over facts, which say what decided them.
+
+    llm and (reach or agent)
+    deployment.exposure in (public, authenticated)
+    service.users.count >= 1000
+
+A name is a fact of the manifest (dotted) or one derived from others (`data/facts.yaml`). In a comparison the words on
+the right are values. A fact that nobody said is *unknown*, and Kleene's logic carries that on: `false and unknown` is
+false, `true and unknown` is unknown. A list fact compares as "any of them".
+
+The syntax is Python's, read by `ast.parse` and compiled to closures; nothing is ever evaluated as code.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from safecase.errors import SafecaseError
+from safecase.vocabulary import Fact
+
+Truth: TypeAlias = bool | None
+"""True, False, or None for unknown."""
+
+MOST_CHARACTERS = 2000
+
+
+class Outcome(NamedTuple):
+    """What a predicate says, the facts that decided it, and the missing ones that would."""
+
+    value: Truth
+    because: tuple[str, ...]
+    """Keys of the deciding facts, in the order of the predicate."""
+    missing: tuple[str, ...]
+
+
+class Facts(NamedTuple):
+    """What a predicate reads: the facts of a service, and the predicates of derived names."""
+
+    known: Mapping[str, Fact]
+    derived: Mapping[str, Predicate]
+
+    def find(self, name: str) -> Fact | None:
+        """Give a fact by its key; of a list that was declared empty (`models: []`) every `models.x` is empty too."""
+        fact = self.known.get(name)
+        if fact is None and "." in name:
+            parent = self.known.get(name.partition(".")[0])
+            return parent if parent is not None and parent.value == () else None
+        return fact
+
+
+Predicate: TypeAlias = Callable[[Facts], Outcome]
+
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.In: lambda value, wanted: value in wanted,
+    ast.NotIn: lambda value, wanted: value not in wanted,
+}
+
+
+@functools.cache
+def compiled(text: str) -> Predicate:
+    """Compile a predicate; raises `SafecaseError` with what is wrong in it."""
+    if len(text) > MOST_CHARACTERS:
+        raise SafecaseError(f"a predicate of {len(text)} characters", mend="split it with a derived fact")
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+        return _predicate(tree.body, text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as why:
+        raise SafecaseError(f"the predicate `{text}` cannot be read: {why}", mend="see docs/catalogue.md") from why
+
+
+def names(text: str) -> frozenset[str]:
+    """Give every fact that a predicate names."""
+    return frozenset(_names(ast.parse(text.strip(), mode="eval").body))
+
+
+def _names(node: ast.expr) -> Iterator[str]:
+    match node:
+        case ast.BoolOp(values=values):
+            for value in values:
+                yield from _names(value)
+        case ast.UnaryOp(operand=operand):
+            yield from _names(operand)
+        case ast.Compare(left=left):
+            yield _name(left)
+        case ast.Constant():
+            return
+        case _:
+            yield _name(node)
+
+
+def _predicate(node: ast.expr, text: str) -> Predicate:
+    match node:
+        case ast.BoolOp(op=ast.And(), values=values):
+            return _joined([_predicate(value, text) for value in values], absorbing=False)
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return _joined([_predicate(value, text) for value in values], absorbing=True)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return _negated(_predicate(operand, text))
+        case ast.Constant(value=bool() as constant):
+            return lambda _: Outcome(constant, (), ())
+        case ast.Name() | ast.Attribute():
+            return _named(_name(node))
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
+            return _compared(_name(left), type(op), _value(right))
+        case _:
+            raise ValueError(f"`{ast.unparse(node)}` is not part of the predicate language")
+
+
+def _name(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=attr):
+            return f"{_name(value)}.{attr}"
+        case _:
+            raise ValueError(f"`{ast.unparse(node)}` is not the name of a fact")
+
+
+def _value(node: ast.expr) -> Any:  # a word, a number, a truth value, or a tuple of them
+    match node:
+        case ast.Constant(value=str() | int() | float() | bool() as value):
+            return value
+        case ast.Name(id=word):
+            return word
+        case ast.Tuple(elts=elements) | ast.List(elts=elements):
+            return tuple(_value(element) for element in elements)
+        case _:
+            raise ValueError(f"`{ast.unparse(node)}` is not a value")
+
+
+def _joined(parts: list[Predicate], *, absorbing: bool) -> Predicate:
+    """`and` (absorbed by False) and `or` (absorbed by True), both in Kleene's sense."""
+
+    def evaluate(facts: Facts) -> Outcome:
+        outcomes = [part(facts) for part in parts]
+        decisive = [o for o in outcomes if o.value is absorbing]
+        if decisive:
+            return decisive[0]
+        open_ones = [o for o in outcomes if o.value is None]
+        value: Truth = None if open_ones else not absorbing
+        return Outcome(value, _merged(o.because for o in open_ones or outcomes), _merged(o.missing for o in open_ones))
+
+    return evaluate
+
+
+def _negated(part: Predicate) -> Predicate:
+    def evaluate(facts: Facts) -> Outcome:
+        value, because, missing = part(facts)
+        return Outcome(None if value is None else not value, because, missing)
+
+    return evaluate
+
+
+def _named(name: str) -> Predicate:
+    def evaluate(facts: Facts) -> Outcome:
+        if name in facts.derived:
+            return facts.derived[name](facts)
+        fact = facts.find(name)
+        if fact is None:
+            return Outcome(None, (), (name,))
+        if isinstance(fact.value, tuple):
+            return _any(name, fact.value, bool)
+        return Outcome(bool(fact.value), (name,), ())
+
+    return evaluate
+
+
+def _compared(name: str, op: type[ast.cmpop], wanted: Any) -> Predicate:
+    compare = _COMPARE[op]
+
+    def evaluate(facts: Facts) -> Outcome:
+        fact = facts.find(name)
+        if fact is None:
+            return Outcome(None, (), (name,))
+        if isinstance(fact.value, tuple):
+            return _any(name, fact.value, lambda value: _holds(compare, value, wanted))
+        return Outcome(_holds(compare, fact.value, wanted), (name,), ())
+
+    return evaluate
+
+
+def _holds(compare: Callable[[Any, Any], bool], value: Any, wanted: Any) -> bool:
+    try:
+        return compare(value, wanted)
+    except TypeError:  # a word held against a number: such a fact does not fulfil the comparison
+        return False
+
+
+def _any(name: str, values: tuple[Any, ...], holds: Callable[[Any], bool]) -> Outcome:
+    """A list fact holds where one of its values does; a value nobody said (None) leaves it open."""
+    if any(value is not None and holds(value) for value in values):
+        return Outcome(True, (name,), ())
+    if any(value is None for value in values):
+        return Outcome(None, (), (name,))
+    return Outcome(False, (name,), ())
+
+
+def _merged(parts: Iterator[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key for part in parts for key in part))

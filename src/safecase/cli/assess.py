@@ -1,0 +1,45 @@
+"""`safecase assess`: look at a service and write its case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from safecase.cli.options import format_option, output_option, run_options, service_argument
+
+
+@click.command()
+@service_argument
+@run_options
+@click.option("--dry-run", is_flag=True, help="Say what would run and what it would cost, and run nothing.")
+@click.option("-v", "--verbose", is_flag=True, help="Every claim with its findings.")
+@format_option
+@output_option
+def assess(service: Path | None, dry_run: bool, verbose: bool, form: str, outputs: tuple[Path, ...], **wishes: Any) -> int:
+    """Look at the service whose safecase.yaml lies here (or in DIR) and write its safety case.
+
+    Only checks whose evidence is missing, old or void run. It looks and does not judge: the exit code is 0 when it
+    could look, whatever it saw, and 3 when every check that ran could not. `safecase gate` judges.
+
+    \b
+    Examples:
+      safecase assess
+      safecase assess ../bot --only SC-04 --only testing
+      safecase assess --dry-run
+      safecase assess -o case.html -o case.json
+    """
+    from safecase.assess.assessment import conclude, prepare
+    from safecase.cli import assessing, console, output
+
+    output.writable(outputs)
+    prepared = prepare(assessing.found(service), assessing.wishes(**wishes))
+    if dry_run:
+        console.result(assessing.dry(prepared, form))
+        return 0
+    looked = assessing.run_shown(prepared)
+    case = conclude(prepared)
+    output.remember(case, prepared)
+    output.give(case, prepared, form="claims" if verbose and form == "text" else form, outputs=outputs)
+    return 0 if looked else 3

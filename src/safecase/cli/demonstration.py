@@ -1,0 +1,54 @@
+"""The demo, walked: put the service's folder down, start it, assess it, show the case, stop everything."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from safecase.assess.assessment import Wishes, conclude, prepare
+from safecase.cli import assessing, console, output
+from safecase.demo.stage import Stage, materialise
+from safecase.errors import SafecaseError
+from safecase.export.compare import compared
+from safecase.service import read
+from safecase.vocabulary import Case
+
+
+def show(folder: Path, *, hardened: bool, offline: bool) -> None:
+    """Run the demo in `folder`; raises where the service could not be started."""
+    from datetime import date
+
+    service = materialise(folder / ("hardened" if hardened else "service"), hardened=hardened, today=date.today())
+    console.say(f"A support chatbot in {service}; {'with what can be mended mended' if hardened else 'as many ship it'}.")
+    with Stage(service, offline=offline, say=console.say) as stage:
+        os.environ.update(stage.environment)
+        prepared = prepare(read.read(read.find(service)), Wishes(again=True))
+        assessing.run_shown(prepared)
+        case = conclude(prepared, notes=tuple(stage.notes))
+    page = folder / ("case-hardened.html" if hardened else "case.html")
+    output.remember(case, prepared)
+    output.give(case, prepared, form="text", outputs=[page])
+    before = _before(folder) if hardened else None
+    if before is not None:
+        width, unicode = console.screen()
+        console.result(compared(before, case, width=width, unicode=unicode))
+    console.result(_farewell(page, hardened=hardened, compared=before is not None))
+
+
+def _before(folder: Path) -> Case | None:
+    """The case of the unmended service, judged again from what its demo collected."""
+    try:
+        described = read.read(read.find(folder / "service"))
+        return conclude(prepare(described, Wishes()))
+    except SafecaseError:
+        return None
+
+
+def _farewell(page: Path, *, hardened: bool, compared: bool) -> str:
+    lines = ["", f"The whole case: {page}"]
+    if not hardened:
+        lines.append("What changes when this is mended: safecase demo --hardened")
+    elif not compared:
+        lines.append("Run `safecase demo` first to see what changed.")
+    lines.append("Your own service: safecase schema --example > safecase.yaml, then safecase assess")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,90 @@
+"""From a case to stdout and to files: checked to be writable before anything runs, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from safecase.assess.assessment import Prepared
+from safecase.cli import console
+from safecase.errors import UsageError
+from safecase.export import format_of, render
+from safecase.export.html import RecordView
+from safecase.vocabulary import Case
+
+
+def writable(outputs: Sequence[Path]) -> None:
+    """Refuse a path that cannot be written or whose suffix names no format, before anything is run."""
+    for path in outputs:
+        format_of(str(path))
+        if not path.parent.is_dir():
+            raise UsageError(f"{path.parent} is no folder", mend=f"mkdir -p {path.parent}")
+        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise UsageError(f"{path} cannot be written", mend="choose another file with -o")
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole: to a temporary one beside it, then renamed."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as why:
+        raise UsageError(f"{path} cannot be written: {why.strerror}", mend="choose another file with -o") from why
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError as why:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise UsageError(f"{path} cannot be written: {why.strerror}", mend="choose another file with -o") from why
+
+
+def give(
+    case: Case, prepared: Prepared, *, form: str, outputs: Iterable[Path], extra: Mapping[str, object] | None = None
+) -> None:
+    """Print the case and write it to every file asked for."""
+    records = views(prepared)
+    for path in outputs:
+        write(path, render(case, format_of(str(path)), records=records, extra=extra))
+    width, unicode = console.screen()
+    console.result(
+        render(case, form, records=records, extra=extra, width=width, colour=console.coloured(), unicode=unicode)
+    )
+
+
+def remember(case: Case, prepared: Prepared) -> None:
+    """Write the case where `safecase show` and other programs find it; a folder that is read-only keeps none."""
+    folder = prepared.service.root / ".safecase"
+    with contextlib.suppress(OSError, UsageError):
+        folder.mkdir(exist_ok=True)
+        write(folder / "case.json", render(case, "json", records=views(prepared)))
+
+
+def views(prepared: Prepared) -> Mapping[str, RecordView]:
+    """Give what the HTML page tells of each evidence record."""
+    return {
+        record.id: RecordView(
+            id=record.id,
+            check=record.check,
+            check_version=str(record.check_version),
+            evaluated_at=record.evaluated_at,
+            verdict=record.verdict,
+            subjects=tuple((s.name, s.sha256) for s in record.subjects),
+            metrics=record.metrics,
+            artefacts=record.artefacts,
+            signer=record.signer,
+            ttl_days=record.ttl_days,
+        )
+        for record in prepared.ledger.read()
+    }
+
+
+def progress_shown() -> bool:
+    """Say whether a progress bar is in place: only on a terminal."""
+    return click.get_text_stream("stderr").isatty() and "CI" not in os.environ

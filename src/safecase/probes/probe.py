@@ -1,0 +1,56 @@
+"""What a family of attacks is, and how its texts are made: templates and slots, drawn with a seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from safecase.probes.oracles import Oracle
+from safecase.readers.conversations import Conversation
+from safecase.vocabulary import Noun
+
+T = TypeVar("T")
+
+
+class ProbeFacts(Noun, frozen=True):
+    """What is known of the service that is attacked."""
+
+    canary: str = ""
+    """A text planted in its hidden context; it never stands in an attack."""
+    system_prompts: tuple[str, ...] = ()
+    """Its hidden instructions themselves, where there is no canary to look for."""
+    ordinary: tuple[str, ...] = ()
+    """What it answers to innocent questions: what stands in there is no secret."""
+
+
+class Attack(Noun, frozen=True):
+    """One attempt: what is said, and how to see that it worked."""
+
+    weakness: str
+    variant: str
+    conversation: Conversation
+    oracle: Oracle
+
+
+class Probe(Noun, frozen=True):
+    """A family of attacks on one weakness."""
+
+    weakness: str
+    title: str
+    references: tuple[str, ...]
+    mend: str
+    attacks: Callable[[random.Random, ProbeFacts], Iterator[Attack]]
+    """Gives attacks without end, or none where nothing would show that one worked."""
+
+
+def turns(rng: random.Random, choices: Sequence[T]) -> Iterator[T]:
+    """Give every choice once, in random order, again and again: no variant is left out of a small sample."""
+    while True:
+        yield from rng.sample(choices, len(choices))
+
+
+def filled(rng: random.Random, template: str, slots: Mapping[str, Sequence[str]]) -> str:
+    """Fill each `{slot}` of a template with one of its choices."""
+    chosen = {name: rng.choice(choices) for name, choices in slots.items()}
+    return template.format_map(chosen)

@@ -1,0 +1,202 @@
+"""Find the parts of a service that checks look at, with their digests, and the facts that they prove."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from safecase.errors import CollectError
+from safecase.readers import kubernetes, locks, weights
+from safecase.readers.repository import Entry, Listing, list_files
+from safecase.service.digests import Digests, of_parts, of_value
+from safecase.service.read import ServiceDescription, endpoint_of
+from safecase.service.schema import Manifest
+from safecase.service.subjects import Endpoint, Model, Packages, Repository, Service, Subject, Suite, Workloads
+from safecase.vocabulary import Fact, Noun, Place
+
+MOST_PEEKED = 4096
+"""Bytes read of a file to see what it is."""
+
+
+class Inventory(Noun, frozen=True):
+    """The parts of a service today."""
+
+    subjects: tuple[Subject, ...]
+    digests: Mapping[str, str]
+    """SHA-256 (64 hex digits) by the subject's name."""
+    facts: tuple[Fact, ...]
+    unreadable: tuple[str, ...]
+
+
+def discover(service: ServiceDescription, digests: Digests) -> Inventory:
+    """Walk the service's folder once and give its parts."""
+    listing = list_files(service.root, service.manifest.settings.exclude)
+    entries = {entry.path: entry for entry in listing.entries}
+    unreadable = list(listing.unreadable)
+    by_file = _Hashes(entries, digests, unreadable)
+    models = tuple(_models(service, listing))
+    packages = tuple(_packages(listing))
+    workloads = tuple(_workloads(service, listing))
+    found: list[Subject] = [
+        Service(name="service", manifest=service.file),
+        Repository(files=listing.belonging),
+        *models,
+        *packages,
+        *workloads,
+    ]
+    named = {subject.name: _digest(subject, service, by_file) for subject in found}
+    running = _running_digest(service, listing, models, named, by_file)
+    endpoint = endpoint_of(service.manifest)
+    if endpoint is not None:
+        line = _line(service, ("deployment", "endpoint"))
+        found.append(Endpoint(name=f"endpoint:{endpoint.url}", declared=endpoint, line=line))
+        named[found[-1].name] = running
+    for index, suite in enumerate(service.manifest.testing.suites):
+        line = _line(service, ("testing", "suites", index))
+        found.append(Suite(name=f"suite:{suite.id}", declared=suite, endpoint=endpoint, line=line))
+        named[found[-1].name] = of_parts({"running": running, "rows": by_file(suite.file), "suite": of_value(suite)})
+    digests.save()
+    if not listing.complete:
+        unreadable.append(f"more than {len(listing.entries)} files: the rest was not looked at")
+    facts = _facts(models, workloads, packages, endpoints=int(endpoint is not None))
+    return Inventory(subjects=tuple(found), digests=named, facts=facts, unreadable=tuple(unreadable))
+
+
+class _Hashes:
+    """Digests by path; a file that is gone or cannot be read has one that says so, and is told."""
+
+    def __init__(self, entries: Mapping[str, Entry], digests: Digests, unreadable: list[str]) -> None:
+        self._entries, self._digests, self._unreadable = entries, digests, unreadable
+
+    def __call__(self, path: str) -> str:
+        entry = self._entries.get(posixpath.normpath(path))
+        if entry is None:
+            return "missing"
+        try:
+            return self._digests.file(entry)
+        except CollectError as why:
+            self._unreadable.append(str(why))
+            return "unreadable"
+
+
+def _models(service: ServiceDescription, listing: Listing) -> Iterator[Model]:
+    """Declared models first; a weight file that no declared one covers is a model of its own."""
+    found = [entry.path for entry in listing.entries if weights.is_weight_file(service.root / entry.path)]
+    covered: set[str] = set()
+    for index, block in enumerate(service.manifest.models):
+        if block.file:
+            inside = tuple(path for path in found if _within(path, block.file))
+            covered.update(inside)
+            files = inside or tuple(e.path for e in listing.entries if e.path == posixpath.normpath(block.file))
+            line = _line(service, ("models", index))
+            yield Model(name=f"model:{block.id}", path=block.file, files=files, declared=block, line=line)
+    for path in found:
+        if path not in covered:
+            yield Model(name=f"model:{path}", path=path, files=(path,))
+
+
+def _within(path: str, folder: str) -> bool:
+    folder = posixpath.normpath(folder)
+    return path == folder or path.startswith(folder + "/") or folder == "."
+
+
+def _packages(listing: Listing) -> Iterator[Packages]:
+    folders: dict[str, list[str]] = {}
+    for path in listing.belonging:
+        folder, name = posixpath.split(path)
+        if locks.is_dependency_file(name):
+            # requirements/dev.txt belongs to the folder above it, where pyproject.toml lies.
+            home = posixpath.dirname(folder) if posixpath.basename(folder) == "requirements" else folder
+            folders.setdefault(home, []).append(path)
+    for folder, files in sorted(folders.items()):
+        yield Packages(name=f"packages:{folder or '.'}", folder=folder or ".", files=tuple(sorted(files)))
+
+
+def _workloads(service: ServiceDescription, listing: Listing) -> Iterator[Workloads]:
+    files = tuple(path for path in listing.belonging if path.endswith((".yaml", ".yml")) and _is_kubernetes(service.root / path))
+    if files:
+        yield Workloads(files=files)
+
+
+def _is_kubernetes(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return kubernetes.is_kubernetes(file.read(MOST_PEEKED))
+    except OSError:
+        return False
+
+
+def _digest(subject: Subject, service: ServiceDescription, by_file: _Hashes) -> str:
+    match subject:
+        case Service():
+            return service.sha256.removeprefix("sha256:")
+        case Repository(files=files) | Packages(files=files) | Workloads(files=files):
+            return of_parts({path: by_file(path) for path in files})
+        case Model(files=files, path=path):
+            return of_parts({name: by_file(name) for name in files or (path,)})
+        case _:
+            raise AssertionError(subject)
+
+
+def _running_digest(
+    service: ServiceDescription, listing: Listing, models: Iterable[Model], named: Mapping[str, str], by_file: _Hashes
+) -> str:
+    """What the running service is made of: its code, prompts, models, and what the manifest says of it.
+
+    The manifest's file itself is left out, since an exception or an owner does not change what answers.
+    """
+    manifest = service.manifest
+    told = {name: getattr(manifest, name) for name in ("ai", "deployment", "models", "rag", "tools", "memory")}
+    own = {service.file, manifest.gate.baseline}
+    code = {
+        path: by_file(path)
+        for path in listing.belonging
+        if path not in own and not _within(path, manifest.settings.attestations)
+    }
+    return of_parts(
+        {
+            "code": of_parts(code),
+            "models": of_parts({m.name: named[m.name] for m in models}),
+            "prompts": of_parts({path: by_file(path) for path in manifest.ai.system_prompts}),
+            "manifest": of_value(told),
+        }
+    )
+
+
+def parameters_digest(manifest: Manifest, reads: Iterable[str]) -> str:
+    """Give the digest of the blocks of the manifest that a check reads besides its subject."""
+    return of_parts({dotted: of_value(_block(manifest, dotted)) for dotted in reads})
+
+
+def _block(manifest: Manifest, dotted: str) -> Any:  # any block or value of the manifest
+    value: Any = manifest
+    for part in dotted.split("."):
+        value = getattr(value, part)
+    return msgspec.to_builtins(value)
+
+
+def _facts(
+    models: tuple[Model, ...], workloads: tuple[Workloads, ...], packages: tuple[Packages, ...], *, endpoints: int
+) -> tuple[Fact, ...]:
+    weight_files = [path for model in models for path in model.files]
+    cluster = [path for part in workloads for path in part.files]
+    locked = [path for part in packages for path in part.files]
+    return (
+        _count("discovered.model_files", weight_files),
+        _count("discovered.kubernetes_files", cluster),
+        _count("discovered.package_files", locked),
+        Fact(key="discovered.endpoints", value=endpoints, origin="discovered"),
+    )
+
+
+def _count(key: str, paths: list[str]) -> Fact:
+    place = Place(file=paths[0], line=1) if paths else None
+    return Fact(key=key, value=len(paths), origin="discovered", place=place)
+
+
+def _line(service: ServiceDescription, path: tuple[str | int, ...]) -> int:
+    return service.document.place(path).line

@@ -1,0 +1,121 @@
+"""Write the reference pages of docs/reference from the code, or check that they say what the code says.
+
+usage: python tools/reference.py [--check]
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from safecase.catalogue.read import catalogue
+from safecase.cli import VERBS, app
+from safecase.cli.pages import EXIT_CODES, WORDS, check_pages
+from safecase.service.keys import all_keys, key_page
+from safecase.vocabulary import MEASURES
+
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+MADE = "<!-- Written by `make docs` from the code: change the text there. -->\n"
+
+
+def pages() -> Mapping[str, str]:
+    """Give every reference page by its file name."""
+    return {
+        "controls.md": _controls(),
+        "checks.md": _checks(),
+        "manifest.md": _manifest(),
+        "command-line.md": _command_line(),
+        "words.md": _words(),
+    }
+
+
+def _controls() -> str:
+    lines = [f"# Controls\n\n{MADE}"]
+    for measure in MEASURES:
+        rows = [c for c in catalogue().controls.values() if c.measure == measure]
+        if not rows:
+            continue
+        page = (import_module(f"safecase.measures.{measure}").__doc__ or "").strip()
+        lines += [f"## {measure}\n", page, ""]
+        for c in rows:
+            by = ", ".join(f"[{name}](checks.md#{_anchor(name)})" for name in c.checks) or "an attestation"
+            when = "every service" if c.when == "True" else f"`{c.when}`"
+            lines += [
+                f"### {c.id} {c.title}\n",
+                f"{c.text}\n",
+                f"Applies to: {when}. Severity: {c.severity}. Verified by: {by}. Fresh for {c.ttl_days} days.",
+                f"Risk groups: {', '.join(c.risk_groups)}. References: {', '.join(c.references)}.\n",
+            ]
+    return "\n".join(lines)
+
+
+def _checks() -> str:
+    lines = [f"# Checks\n\n{MADE}"]
+    for name, text in check_pages().items():
+        first, _, rest = text.partition("\n")
+        lines += [f"## {name}\n", f"**{first}**", rest.replace("\n## ", "\n### "), ""]
+    return "\n".join(lines)
+
+
+def _manifest() -> str:
+    lines = [f"# safecase.yaml\n\n{MADE}"]
+    for key in all_keys():
+        page = key_page(key)
+        if page is not None:
+            lines += [f"## `{key}`\n", "```text", page.text.strip(), "```\n"]
+    return "\n".join(lines)
+
+
+def _command_line() -> str:
+    lines = [f"# The command line\n\n{MADE}"]
+    for path, command in _commands():
+        context = click.Context(command, info_name=path, max_content_width=100)
+        lines += [f"## {path}\n", "```text", command.get_help(context).strip(), "```\n"]
+    lines += ["## Exit codes\n", *(f"* `{code}` {text}" for code, text in EXIT_CODES.items()), ""]
+    return "\n".join(lines)
+
+
+def _commands() -> Iterator[tuple[str, click.Command]]:
+    yield "safecase", app
+    for verb in VERBS:
+        command = app.get_command(click.Context(app), verb)
+        assert command is not None
+        yield f"safecase {verb}", command
+        if isinstance(command, click.Group):
+            for name in command.list_commands(click.Context(command)):
+                child = command.get_command(click.Context(command), name)
+                assert child is not None
+                yield f"safecase {verb} {name}", child
+
+
+def _words() -> str:
+    return "\n".join([f"# States and verdicts\n\n{MADE}", *(f"* **{w}** — {text}" for w, text in WORDS.items()), ""])
+
+
+def _anchor(name: str) -> str:
+    return name.replace(".", "")
+
+
+def main() -> int:
+    """Write the pages; with --check only compare, and name what drifted."""
+    drifted = []
+    for name, text in pages().items():
+        file = FOLDER / name
+        content = "\n".join(line.rstrip() for line in text.splitlines()).rstrip() + "\n"
+        if "--check" in sys.argv:
+            if not file.exists() or file.read_text() != content:
+                drifted.append(name)
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+    if drifted:
+        print(f"error: docs/reference/{', '.join(drifted)} says something else than the code\nmend: make docs", file=sys.stderr)
+    return 1 if drifted else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
