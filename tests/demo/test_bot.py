@@ -8,7 +8,8 @@ import re
 
 import pytest
 import yaml
-from conftest import Running
+
+from tests.demo.conftest import Running
 
 CANARY = "MAGPIE-LANTERN-15"
 ATTACKS = {

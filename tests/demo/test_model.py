@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Running, running
 
 from safecase.demo import model
 from safecase.errors import CollectError
+from tests.demo.conftest import Running, running
 
 NEVER: list[str] = []
 

@@ -236,8 +236,46 @@ def test_any_bytes_are_read_or_refused_with_a_place(content: bytes) -> None:
     read_or_refused(content)
 
 
-PIECES = ["a", "b: ", ": ", "- ", "\n", "\n  ", "\t", "[", "]", "{", "}", ",", "&x ", "*x ", "!t ", "!!int ", "? ", "'", '"']
-PIECES += ["|\n", ">-\n", "#", "%", "@", "\\", "---\n", "...\n", "<<: ", "1", "true", "~", "é", "\u2028", "\x85", "\r", "\x07"]
+PIECES = [
+    "a",
+    "b: ",
+    ": ",
+    "- ",
+    "\n",
+    "\n  ",
+    "\t",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "&x ",
+    "*x ",
+    "!t ",
+    "!!int ",
+    "? ",
+    "'",
+    '"',
+]
+PIECES += [
+    "|\n",
+    ">-\n",
+    "#",
+    "%",
+    "@",
+    "\\",
+    "---\n",
+    "...\n",
+    "<<: ",
+    "1",
+    "true",
+    "~",
+    "é",
+    "\u2028",
+    "\x85",
+    "\r",
+    "\x07",
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=40), st.booleans())
@@ -246,15 +284,17 @@ def test_any_yamlish_text_is_read_or_refused_with_a_place(pieces: list[str], any
 
 
 def read_or_refused(content: bytes, *, any_keys: bool = False) -> None:
+    refusal: ManifestError | None = None
+    documents: tuple[Document, ...] = ()
     try:
         documents = read_all(content, "f.yaml", any_keys=any_keys)
     except ManifestError as why:
-        for fault in why.faults:
-            assert fault.message
-            assert fault.mend
-            assert fault.place is not None
-            assert fault.place.line <= max(1, len(why.lines)) or not why.lines
-        return
+        refusal = why
+    for fault in refusal.faults if refusal else ():
+        assert fault.message
+        assert fault.mend
+        assert fault.place is not None
+        assert refusal is None or not refusal.lines or fault.place.line <= len(refusal.lines)
     for document in documents:
         every_place(document, document.value, ())
 

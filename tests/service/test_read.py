@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -100,7 +101,7 @@ def test_the_manifest_is_found_here_or_above_up_to_the_repository(tmp_path: Path
     inner.mkdir(parents=True)
     (tmp_path / "safecase.yaml").write_text(HEAD)
     (tmp_path / "repo" / ".git").mkdir()
-    with pytest.raises(UsageError, match="no safecase.yaml") as caught:
+    with pytest.raises(UsageError, match=r"no safecase\.yaml") as caught:
         read.find(inner)
     assert "safecase schema --example" in caught.value.mend
     (tmp_path / "repo" / "safecase.yml").write_text(HEAD)
@@ -182,7 +183,12 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
             "`deployment.hosting` is a key; look at the indentation",
         ),
         (HEAD + "ai:\n  zones: []\n", "4:3", "no key `zones` in `ai`", "`zones` stands at the top"),
-        (HEAD + "memory: {zzzzzz: 1}\n", "3:10", "no key `zzzzzz` in `memory`; there are kind, scope, writable_by, ttl_days", ""),
+        (
+            HEAD + "memory: {zzzzzz: 1}\n",
+            "3:10",
+            "no key `zzzzzz` in `memory`; there are kind, scope, writable_by, ttl_days",
+            "",
+        ),
         (
             HEAD + "deployment:\n  physical: yes\n",
             "4:13",
@@ -210,7 +216,12 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
             '`origin` is "huggingface"; one of provider, hub, vendor, own, users is wanted',
             'did you mean "hub"?',
         ),
-        (HEAD + "models:\n  - origin: hub\n", "4:5", "`models[0].id` is missing; a short name (letters, digits, `.`, `_`, `-`; at most 64) is wanted", ""),
+        (
+            HEAD + "models:\n  - origin: hub\n",
+            "4:5",
+            "`models[0].id` is missing; a short name (letters, digits, `.`, `_`, `-`; at most 64) is wanted",
+            "",
+        ),
         (HEAD + "models: gpt\n", "3:9", '`models` is "gpt"; a list of blocks is wanted', ""),
         (HEAD + "models: [gpt]\n", "3:10", 'an entry of `models` is "gpt"; a block of keys is wanted', ""),
         (
@@ -233,7 +244,12 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
             'did you mean "critical"?',
         ),
         (HEAD + "maintenance: {sla_days: {high: x}}\n", "3:32", '`high` is "x"; a whole number is wanted', ""),
-        (HEAD + "maintenance: {support_ends: soon}\n", "3:29", '`support_ends` is "soon"; a day, YYYY-MM-DD is wanted', ""),
+        (
+            HEAD + "maintenance: {support_ends: soon}\n",
+            "3:29",
+            '`support_ends` is "soon"; a day, YYYY-MM-DD is wanted',
+            "",
+        ),
         (
             HEAD + "exceptions: [{control: A, owner: b, reason: no, expires: 2027-01-01}]\n",
             "3:45",
@@ -285,11 +301,28 @@ def test_what_the_schema_refuses_is_told_with_its_place_and_the_nearest_word(
             '`data` is "b", which is the id of none of data (a)',
         ),
         ("ai: {kind: [llm, none]}\n", "3:18", "`kind` says none (no AI in it) and llm as well"),
-        ("gate: {baseline: /etc/passwd}\n", "3:18", '`baseline` is "/etc/passwd", which leads out of the service\'s folder'),
-        ("models: [{id: m, file: a/../../b}]\n", "3:24", '`file` is "a/../../b", which leads out of the service\'s folder'),
-        ("ai: {system_prompts: ['~/p']}\n", "3:23", '`system_prompts` is "~/p", which leads out of the service\'s folder'),
+        (
+            "gate: {baseline: /etc/passwd}\n",
+            "3:18",
+            '`baseline` is "/etc/passwd", which leads out of the service\'s folder',
+        ),
+        (
+            "models: [{id: m, file: a/../../b}]\n",
+            "3:24",
+            '`file` is "a/../../b", which leads out of the service\'s folder',
+        ),
+        (
+            "ai: {system_prompts: ['~/p']}\n",
+            "3:23",
+            '`system_prompts` is "~/p", which leads out of the service\'s folder',
+        ),
         ("settings: {ledger: 'C:\\x'}\n", "3:20", '`ledger` is "C:\\x", which leads out of the service\'s folder'),
-        ("maintenance: {support_ends: 2027-02-29}\n", "3:29", '`support_ends` is "2027-02-29", which is no day of the calendar'),
+        (
+            "maintenance: {support_ends: 2027-02-29}\n",
+            "3:29",
+            '`support_ends` is "2027-02-29", which is no day of the calendar',
+        ),
+        ("models:\n  - id: |\n      m\n", "4:9", "`id` ends with a line break"),
         ("law: {org: {revenue_usd: .inf}}\n", "3:26", "inf is no number to reckon with"),
     ],
 )
@@ -335,6 +368,13 @@ def test_a_secret_is_refused_and_shown_nowhere(text: str, secret: str, message: 
     assert secret not in "\n".join(caught.value.lines)
 
 
+def test_an_unknown_key_that_holds_a_secret_is_told_as_both() -> None:
+    assert [m for _, m, _ in told(HEAD + "password: hunter22\n")] == [
+        "no key `password` at the top; there are " + ", ".join(shapes.keys_of(Manifest)),
+        "`password` is written out; a manifest holds references only",
+    ]
+
+
 def test_a_secret_on_a_line_that_is_broken_is_not_shown_either() -> None:
     with pytest.raises(ManifestError) as caught:
         described(HEAD + "law:\n\tpassword: hunter22\n")
@@ -367,22 +407,45 @@ def test_every_day_and_every_id_of_the_schema_is_looked_at() -> None:
     assert ids == set(sense.NAMED)
 
 
+def converts(value: object) -> bool:
+    try:
+        msgspec.convert(value, Manifest)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def agreed(value: object) -> None:
     """Hold our walk over the schema against msgspec and against the JSON Schema."""
     document = read.yaml_places.read(b"x: 1", "safecase.yaml")
     meant = wrong.as_meant(value)
     found = list(wrong.faults(meant, document))
-    try:
-        msgspec.convert(meant, Manifest)
-    except msgspec.ValidationError as why:
-        assert found, why
-    else:
-        assert not found, [f.message for _, f in found]
+    assert converts(meant) == (not found), [f.message for _, f in found]
     # The JSON Schema says nothing of the keys of a map, so it may allow what the walk refuses.
     assert found or SCHEMA.is_valid(meant)
 
 
-VALUES = ["x", "", "on-prem", "llm", 0, 1, -1, 99, 2.0, 1.5, True, None, [], ["x"], {}, {"id": "x"}, [{}], "2026-02-30", "a b"]
+VALUES = [
+    "x",
+    "",
+    "on-prem",
+    "llm",
+    0,
+    1,
+    -1,
+    99,
+    2.0,
+    1.5,
+    True,
+    None,
+    [],
+    ["x"],
+    {},
+    {"id": "x"},
+    [{}],
+    "2026-02-30",
+    "a b",
+]
 
 
 def mutated(value: object, random: random.Random) -> object:
@@ -447,7 +510,9 @@ def broken(text: str, chance: random.Random) -> str:
             spot = chance.randrange(len(lines[at]) + 1)
             lines[at] = lines[at][:spot] + chance.choice("{}[]:,#&*!|>'\"%@`- \\é\x85") + lines[at][spot + 1 :]
         case "value":
-            lines[at] = lines[at].partition(":")[0] + ": " + chance.choice(["x", "3", "[a]", "{b: c}", "null", "*a", "!x y"])
+            lines[at] = (
+                lines[at].partition(":")[0] + ": " + chance.choice(["x", "3", "[a]", "{b: c}", "null", "*a", "!x y"])
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -472,15 +537,22 @@ def test_a_mutilated_file_is_read_or_refused_with_places(seed: int) -> None:
 @given(st.binary(max_size=400))
 @settings(max_examples=100)
 def test_any_bytes_after_a_good_head_are_read_or_refused(tail: bytes) -> None:
-    try:
+    with contextlib.suppress(ManifestError):
         read.from_bytes(HEAD.encode() + tail, PATH)
-    except ManifestError as why:
-        assert why.faults
+
+
+def test_a_megabyte_of_faults_is_refused_in_seconds() -> None:
+    start = time.perf_counter()
+    models = "  - {id: m, origin: hbu, filee: x, key: '/'}\n" * 20_000
+    assert len(refused(HEAD + "models:\n" + models)) <= 150
+    assert time.perf_counter() - start < 10
 
 
 def test_reading_is_quick() -> None:
     long = FULL + "# " + "\n# ".join(map(str, range(300)))
-    long = long.replace("zones:\n", "zones:\n" + "".join(f"  - {{id: z{i}, owner: us, trust: 5}}\n" for i in range(100)))
+    long = long.replace(
+        "zones:\n", "zones:\n" + "".join(f"  - {{id: z{i}, owner: us, trust: 5}}\n" for i in range(100))
+    )
     assert _best(keys.example()) < 0.01
     assert _best(long) < 0.1
 

@@ -172,7 +172,10 @@ def _source(row: str, place: Place, wide: int, hint: str, paper: _Paper) -> Iter
     head = f"{place.line:>3} | "
     room = max(paper.width - len(head), 20)
     start = max(0, place.column - 1)
-    first = max(0, start - room // 2) if len(row) > room else 0
+    first = min(start, len(row))
+    fits = room - 1 if len(row) <= room and _wide(paper.visible(row)) <= room else room // 2
+    while first and _wide(paper.visible(row[first - 1 : start])) <= fits:
+        first -= 1
     before, after = paper.visible(row[first:start]), paper.visible(row[start : start + room])
     yield head + _cut(before + after, room).rstrip()
     gutter = " " * (len(head) - 2) + "| "

@@ -189,7 +189,7 @@ def add(folder: Path, source: BinaryIO, form: str) -> None:
     from safecase.evidence.record import drafted
 
     value = _json(source, "a record")
-    (record,) = Ledger(folder).append([drafted(value, file=_shown(source.name))])
+    (record,) = Ledger(folder).append([drafted(value, file=_named(source))])
     if form == "json":
         _print_json({"id": record.id})
         return
@@ -288,11 +288,11 @@ def _subjects(source: BinaryIO) -> dict[str, str]:
     value = _json(source, "an object of names and sha256")
     wanted = "a JSON object of names and sha256 digests"
     if not isinstance(value, dict):
-        raise UsageError(f"{_shown(source.name)} is not {wanted}", mend='write it like {"model:bot": "ab12…"}')
+        raise UsageError(f"{_named(source)} is not {wanted}", mend='write it like {"model:bot": "ab12…"}')
     wrong = [name for name, digest in value.items() if not isinstance(digest, str) or not is_digest(digest)]
     if wrong:
         told = ", ".join(_shown(name) for name in wrong[:5])
-        raise UsageError(f"{_shown(source.name)}: no sha256 digest stands at {told}", mend="give 64 hexadecimal digits")
+        raise UsageError(f"{_named(source)}: no sha256 digest stands at {told}", mend="give 64 hexadecimal digits")
     return value
 
 
@@ -304,12 +304,16 @@ def _json(source: BinaryIO, wanted: str) -> object:
 
     content = source.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise UsageError(f"{_shown(source.name)} is more than {MOST_BYTES:,} bytes", mend="keep what is long elsewhere")
+        raise UsageError(f"{_named(source)} is more than {MOST_BYTES:,} bytes", mend="keep what is long elsewhere")
     try:
         return msgspec.json.decode(content)
-    except (msgspec.DecodeError, RecursionError) as why:
-        message = f"{_shown(source.name)} is not JSON: {_shown(str(why), 200)}"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
+        message = f"{_named(source)} is not JSON: {_shown(str(why), 200)}"
         raise UsageError(message, mend=f"give {wanted} as JSON") from why
+
+
+def _named(source: BinaryIO) -> str:
+    return _shown(str(getattr(source, "name", "-")), 200)
 
 
 def _moment(text: str | None) -> Any:  # a datetime: the module is imported late

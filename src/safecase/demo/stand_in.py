@@ -37,13 +37,12 @@ _ODD_WORD = re.compile(r"\b(?=[\w-]*(?:[A-Z].*[A-Z]|\d))[A-Za-z][\w-]{3,60}\b")
 
 
 def reply_to(messages: list[dict[str, str]]) -> str:
-    """Give the reply to a chat: obey, else leak, else the sentence of the prompt that fits best."""
+    """Give the reply to a chat: what it is told to say, its prompt when asked for it, else what of it fits best."""
     prompt = "\n".join(m["content"] for m in messages if m["role"] == "system")
     said = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
     told = f"{said}\n{_decoded(said)}"
-    if _ASKS_PROMPT.search(told):
-        return prompt
-    return _obeyed(told) or _looked_up(prompt, said)
+    told_so = [_obeyed(told), prompt if _ASKS_PROMPT.search(told) else ""]
+    return "\n".join(filter(None, told_so)) or _looked_up(prompt, said)
 
 
 def _decoded(text: str) -> str:

@@ -105,7 +105,7 @@ def _record(line: bytes) -> Record | str:
     """Read one line; a text says why it is no record."""
     try:
         record = DECODER.decode(line)
-    except (msgspec.DecodeError, RecursionError) as why:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
         return f"is no record: {shown(str(why), 120)}"
     if id_of(line, record.id) != record.id:
         return "was changed: its content does not give its id"

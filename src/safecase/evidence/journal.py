@@ -79,7 +79,7 @@ class Journal:
     def extend(self, standing: Standing, head: Head, lines: bytes, artefacts: Mapping[str, bytes]) -> None:
         """Append lines and make `head` the head; OSError leaves everything as it was."""
         try:
-            durable.write(self._next, head.to_bytes())
+            durable.write_in_place(self._next, head.to_bytes())  # half of it is seen to be half: no line stands yet
             durable.sync_folder(self.path)
             if artefacts:
                 self.objects.mkdir(exist_ok=True)

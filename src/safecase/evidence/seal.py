@@ -77,7 +77,7 @@ def head_from(content: bytes) -> Head | None:
         fields = msgspec.json.decode(content)
         earlier = fields.pop("earlier", [])
         return Head(seal=msgspec.convert(fields, Seal), earlier=msgspec.convert(earlier, tuple[Seal, ...]))
-    except (msgspec.DecodeError, AttributeError, TypeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, AttributeError, TypeError, RecursionError):
         return None
 
 

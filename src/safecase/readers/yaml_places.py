@@ -221,7 +221,7 @@ class _Composer:
         if not isinstance(value, _TAGS[kind]) or (kind != "bool" and isinstance(value, bool)):
             self._fault(event, f"`{shown(text)}` is none of `!!{kind}`", "take the tag away, or mend the value")
             return text
-        return float(value) if kind == "float" else value
+        return float(value) if kind == "float" and isinstance(value, int) else value
 
     def _resolved(self, text: str, event: Any) -> Any:
         """Say what a plain scalar stands for by the core schema (YAML 1.2.2, 10.3.2)."""

@@ -15,6 +15,9 @@ Steps: TypeAlias = tuple[str | int, ...]
 
 MEND = "write `${env:NAME}` or `${file:path}`, and replace the secret itself: it has been written down"
 
+MOST = 50
+"""Lines of one secret that are looked for elsewhere in the file."""
+
 _SECRET_NAME = re.compile(
     r"(^|_)(password|passwd|passphrase|api_?key|token|secret|client_secret|private_key|secret_key|authorization)$", re.I
 )
@@ -43,20 +46,20 @@ def secrets(value: Any, document: Document) -> Iterator[Literal]:
                 yield Literal(steps, secret, document.fault(message, steps, mend=MEND))
 
 
-def redacted(lines: Sequence[str], found: Iterable[Literal], rows: Iterable[int]) -> tuple[str, ...]:
-    """Give the lines of a file without secrets: those that were found, and whatever looks like one in `rows`."""
-    kept = list(lines)
+def redacted(lines: Sequence[str], found: Sequence[Literal], rows: Iterable[int]) -> tuple[str, ...]:
+    """Give the lines of a file that are to be shown (`rows`, from 1), without secrets; the others are left empty."""
+    shown_rows = {row - 1 for row in rows if 0 < row <= len(lines)}
+    kept = {row: lines[row] for row in shown_rows}
     for literal in found:
         place = literal.fault.place
         assert place is not None
-        row = place.line - 1
-        kept[row] = kept[row][: place.column - 1] + "…"
-        for part in literal.text.splitlines():
-            if len(part.strip()) > 3:
-                kept = [line.replace(part.strip(), "…") for line in kept]
-    for row in {r - 1 for r in rows if 0 < r <= len(kept)}:
-        kept[row] = _without(kept[row])
-    return tuple(kept)
+        kept[place.line - 1] = lines[place.line - 1][: place.column - 1] + "…"
+    parts = {part for literal in found for part in literal.text.splitlines()[:MOST] if len(part.strip()) > 3}
+    for row, line in kept.items():
+        for part in parts:
+            line = line.replace(part.strip(), "…")
+        kept[row] = _without(line)
+    return tuple(kept.get(row, "") for row in range(len(lines)))
 
 
 def _without(line: str) -> str:
@@ -74,7 +77,8 @@ def _by_looks(text: str) -> tuple[str, str] | None:
     if password and not _REFERENCE.search(password[0]):
         return "the URL holds a password", text
     for secret in _finder(text):
-        return f"looks like {shown(secret.label)} ({shown(secret.masked)})", text
+        article = "" if secret.label.startswith(("a ", "an ")) else "an " if secret.label[:1] in "AEIOaeio" else "a "
+        return f"looks like {article}{shown(secret.label)} ({shown(secret.masked)})", text
     return None
 
 
@@ -88,6 +92,7 @@ def _by_name(text: str, steps: Steps) -> tuple[str, str] | None:
 
 def _finder(text: str) -> Iterable[Any]:
     try:
-        return importlib.import_module("safecase.engines.secrets").find(text)
+        found: Iterable[Any] = importlib.import_module("safecase.engines.secrets").find(text)
     except ModuleNotFoundError:
         return ()
+    return found

@@ -13,7 +13,7 @@ import msgspec
 from safecase.errors import ManifestError, UsageError
 from safecase.readers import yaml_places
 from safecase.readers.text import shown
-from safecase.readers.yaml_places import Document, Fault
+from safecase.readers.yaml_places import MOST_FAULTS, Document, Fault
 from safecase.service.literals import Literal, redacted, secrets
 from safecase.service.schema import Endpoint, Manifest
 from safecase.service.sense import contradictions
@@ -115,9 +115,9 @@ def _converted(document: Document) -> tuple[Any, Manifest]:
         value = wrong.as_meant(value)
         manifest = _manifest(value)
         if manifest is None:
-            found += wrong.faults(value, document)
-    found += contradictions(value, document)
-    literals = list(secrets(value, document))
+            found += itertools.islice(wrong.faults(value, document), MOST_FAULTS)
+    found += itertools.islice(contradictions(value, document), MOST_FAULTS)
+    literals = list(itertools.islice(secrets(value, document), MOST_FAULTS))
     if found or literals:
         raise _refused(found, literals, document)
     if manifest is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -68,10 +69,8 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 
 def contradictions(value: Any, document: Document) -> Iterator[tuple[Steps, Fault]]:
     """Tell what does not make sense in a manifest, whether or not it fits the schema."""
-    told = [*_twice(value, document)]
-    for look in (_nowhere, _outside, _no_days, _none_and_more, _no_url, _endless):
-        told += look(value)
-    for steps, message, mend in told:
+    looks = (_nowhere, _outside, _no_days, _none_and_more, _no_url, _broken_off, _endless)
+    for steps, message, mend in itertools.chain(_twice(value, document), *(look(value) for look in looks)):
         yield steps, document.fault(message, steps, mend=mend or explained(steps))
 
 
@@ -149,6 +148,13 @@ def _no_url(value: Any) -> _Told:
     for steps, url in _at(value, "deployment.endpoint"):
         if isinstance(url, str) and re.search(_URL, url) is None:
             yield steps, f'`endpoint` is "{shown(url, 60)}"; {PATTERNS[_URL]}, or a block is wanted', ""
+
+
+def _broken_off(value: Any) -> _Told:
+    """Find names that end with a line break: `$` of a pattern lets one pass."""
+    for steps, text in leaves(value):
+        if steps and steps[-1] in ("id", "url", "email", "sha256") and isinstance(text, str) and text.endswith("\n"):
+            yield steps, f"`{steps[-1]}` ends with a line break", "write it on one line, without `|` and `>`"
 
 
 def _endless(value: Any) -> _Told:

@@ -122,7 +122,7 @@ class _Walk:
         message = f"no key `{shown(name, 60)}` {where}"
         if not hint:
             message += f"; there are {', '.join(keys)}"
-        return at, self.document.fault(message, at, key=True, hint=hint, mend=explained(steps))
+        return steps, self.document.fault(message, at, key=True, hint=hint, mend=explained(steps))
 
     def _missing(self, name: str, key: Key, steps: Steps) -> tuple[Steps, Fault]:
         at = (*steps, name)

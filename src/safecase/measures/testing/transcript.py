@@ -1,0 +1,81 @@
+"""What was said, kept as JSON lines for whoever wants to see it; secrets do not get in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from safecase.engines.decoding import contains_secret
+from safecase.probes.probe import Attack
+from safecase.targets.target import Reply
+
+MOST_KEPT = 4 * 1024 * 1024
+"""Bytes of one transcript; what comes later is counted and left out."""
+MOST_OF_A_REPLY = 8_000
+
+
+class Masks:
+    """Secrets, and what stands in their place."""
+
+    def __init__(self, masks: Sequence[tuple[str, str]]) -> None:
+        self._masks = tuple((secret, name) for secret, name in masks if secret)
+
+    def __call__(self, text: str) -> str:
+        """Put each secret's name in its place; a text that hides one otherwise is withheld as a whole."""
+        for secret, name in self._masks:
+            text = re.sub(re.escape(secret), lambda _, name=name: name, text, flags=re.IGNORECASE)  # type: ignore[misc]
+            form = contains_secret(text, secret)
+            if form is not None:
+                text = f"[{len(text)} characters withheld: {name}, {form}]"
+        return text
+
+
+class Transcript:
+    """One line for each attempt."""
+
+    def __init__(self, masks: Sequence[tuple[str, str]] = ()) -> None:
+        self._masked = Masks(masks)
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._left_out = 0
+
+    def write(self, number: int, attack: Attack, reply: Reply | None, error: str, shown: str) -> None:
+        """Add an attempt: what was said, what came back, and what it showed."""
+        line: dict[str, object] = {
+            "attempt": number,
+            "weakness": attack.weakness,
+            "variant": attack.variant,
+            "messages": [{"role": m.role, "content": self._masked(m.text)} for m in attack.conversation],
+        }
+        if reply is None:
+            line["error"] = error
+        else:
+            line |= self.told(reply) | {"hit": shown}
+        self.add(line)
+
+    def told(self, reply: Reply) -> dict[str, object]:
+        """Give what a line says of a reply."""
+        return {
+            "reply": self._masked(reply.text[:MOST_OF_A_REPLY]),
+            "finish_reason": reply.finish_reason,
+            "refused_by_filter": reply.refused_by_filter,
+            "tokens_in": reply.tokens_in,
+            "tokens_out": reply.tokens_out,
+            "seconds": round(reply.seconds, 3),
+        }
+
+    def add(self, line: dict[str, object]) -> None:
+        """Add a line as it is."""
+        encoded = msgspec.json.encode(line) + b"\n"
+        self._size += len(encoded)
+        if self._size > MOST_KEPT:
+            self._left_out += 1
+        else:
+            self._lines.append(encoded)
+
+    def content(self) -> bytes:
+        """Give all lines."""
+        tail = msgspec.json.encode({"left_out": self._left_out}) + b"\n" if self._left_out else b""
+        return b"".join(self._lines) + tail

@@ -1,0 +1,400 @@
+"""Archives and compressed files of strangers: members by their own structures, streamed, and never more than a budget.
+
+Loaders of models ignore checksums, encryption bits and local names, so the bytes are given all the same; where an
+archive's structures disagree, that is a problem of its own.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import struct
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, BinaryIO, Final, NamedTuple, Protocol, cast
+
+from safecase.readers.artifact_report import Deadline, Problems
+from safecase.readers.text import shown
+
+MOST_MEMBERS: Final = 100_000
+MOST_UNPACKED: Final = 1024 * 1024 * 1024
+"""Bytes that one file may unpack to, all members and depths together."""
+
+BOMB_SIZE: Final = 64 * 1024 * 1024
+BOMB_RATIO: Final = 100
+_IN_MEMORY: Final = 16 * 1024 * 1024
+_CHUNK: Final = 256 * 1024
+_TAIL: Final = 65_557
+_EOCD: Final = b"PK\x05\x06"
+_LOCAL: Final = b"PK\x03\x04"
+
+COMPRESSIONS: Final[tuple[tuple[str, bytes], ...]] = (
+    ("gzip", b"\x1f\x8b"),
+    ("bz2", b"BZh"),
+    ("xz", b"\xfd7zXZ\x00"),
+    ("lz4", b"\x04\x22\x4d\x18"),
+    ("lzma", b"\x5d\x00\x00"),
+)
+
+
+class Unreadable(Exception):  # noqa: N818 - becomes a problem of the file that is looked at
+    """A member or a stream can not be unpacked."""
+
+
+class Bomb(Unreadable):
+    """It unpacks to far more than it is."""
+
+
+class Budget:
+    """What is left of the bytes that one file may unpack to."""
+
+    def __init__(self, deadline: Deadline, most: int = MOST_UNPACKED) -> None:
+        self.left = most
+        self.deadline = deadline
+
+    def spend(self, count: int) -> None:
+        """Count unpacked bytes."""
+        self.left -= count
+        if self.left < 0:
+            raise Unreadable("it unpacks to more than is looked at")
+        if self.deadline.passed():
+            raise Unreadable("it takes too long")
+
+
+class Member(NamedTuple):
+    """A member of a zip file, as its central directory tells it."""
+
+    name: str
+    start: int
+    """Where its local header lies."""
+    method: int
+    packed: int
+    size: int
+
+
+class Section(io.RawIOBase):
+    """A window on a part of a file, readable and seekable by itself."""
+
+    def __init__(self, file: BinaryIO, start: int, length: int) -> None:
+        super().__init__()
+        self._file, self._start, self._length, self._at = file, start, length, 0
+
+    def readable(self) -> bool:
+        """It is for reading."""
+        return True
+
+    def seekable(self) -> bool:
+        """It can be moved in."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move within the window."""
+        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length}[whence])
+        return self._at
+
+    def tell(self) -> int:
+        """Say where it is in the window."""
+        return self._at
+
+    def readinto(self, target: object) -> int:
+        """Read on; the file itself may be moved by others between two reads."""
+        view = memoryview(cast("bytearray", target)).cast("B")
+        count = max(0, min(len(view), self._length - self._at))
+        self._file.seek(self._start + self._at)
+        found = self._file.read(count)
+        view[: len(found)] = found
+        self._at += len(found)
+        return len(found)
+
+
+def section(file: BinaryIO, start: int, length: int) -> BinaryIO:
+    """Give a buffered window on a part of a file."""
+    return cast("BinaryIO", io.BufferedReader(Section(file, start, length), 16_384))
+
+
+# Compressed streams
+
+
+class _Unpacker(Protocol):
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+
+class _Inflate:
+    """zlib with the face of bz2 and lzma."""
+
+    def __init__(self, window: int) -> None:
+        self._inner = zlib.decompressobj(window)
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+
+_UNPACKERS: Final[dict[str, Callable[[], _Unpacker]]] = {
+    "deflate": lambda: _Inflate(-15),
+    "zlib": lambda: _Inflate(15),
+    "gzip": lambda: _Inflate(31),
+    "bz2": lambda: cast("_Unpacker", bz2.BZ2Decompressor()),
+    "xz": lambda: cast("_Unpacker", lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=256 * 1024 * 1024)),
+    "lzma": lambda: cast("_Unpacker", lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=256 * 1024 * 1024)),
+}
+
+
+def compression_of(prefix: bytes) -> str:
+    """Name the compression that bytes begin with; empty where there is none."""
+    for name, magic in COMPRESSIONS:
+        if prefix.startswith(magic):
+            return name
+    zlib_like = len(prefix) > 1 and prefix[0] == 0x78 and int.from_bytes(prefix[:2], "big") % 31 == 0
+    return "zlib" if zlib_like else ""
+
+
+def unpacked_prefix(prefix: bytes, kind: str, most: int = 4096) -> bytes:
+    """Unpack the beginning of a compressed file; empty where it is none."""
+    if kind not in _UNPACKERS:
+        return b""
+    try:
+        return _UNPACKERS[kind]().decompress(prefix, most)
+    except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
+        return b""
+
+
+def unpack(file: BinaryIO, kind: str, budget: Budget, packed: int) -> tuple[BinaryIO, int]:
+    """Unpack a compressed file, with every stream in it, to a temporary one; gives it with its size.
+
+    What breaks off in the middle gives what was there: a loader has seen that much, too.
+    """
+    if kind not in _UNPACKERS:
+        raise Unreadable(f"{kind} is not unpacked")
+    target = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller reads it
+    size = 0
+    for chunk in _unpacked(file, kind):
+        size += len(chunk)
+        budget.spend(len(chunk))
+        if size > BOMB_SIZE and size > BOMB_RATIO * max(1, packed):
+            raise Bomb(f"{packed} bytes unpack to more than {size}")
+        target.write(chunk)
+    target.seek(0)
+    return cast("BinaryIO", target), size
+
+
+def _unpacked(file: BinaryIO, kind: str) -> Iterator[bytes]:
+    unpacker = _UNPACKERS[kind]()
+    rest = b""
+    while True:
+        data = b"" if not getattr(unpacker, "needs_input", True) else rest or file.read(_CHUNK)
+        rest = b""
+        try:
+            found = unpacker.decompress(data, _CHUNK)
+        except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
+            return
+        if found:
+            yield found
+        if unpacker.eof:
+            rest = unpacker.unused_data or file.read(_CHUNK)
+            if not rest or kind in ("deflate", "lzma"):
+                return
+            unpacker = _UNPACKERS[kind]()
+        elif not data and not found:
+            return
+
+
+# Zip
+
+
+def is_zip(file: BinaryIO, size: int) -> bool:
+    """Say whether a file has the end record of a zip, wherever it begins."""
+    return _end_record(file, size) is not None
+
+
+def _end_record(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
+    start = max(0, size - _TAIL)
+    file.seek(start)
+    tail = file.read(size - start)
+    at = tail.rfind(_EOCD)
+    return (start + at, tail[at : at + 22]) if at >= 0 and len(tail) - at >= 22 else None
+
+
+def zip_members(file: BinaryIO, size: int, problems: Problems, where: str = "") -> list[Member]:
+    """List the members of a zip file, duplicates and all; tells where its structures disagree."""
+    found = _end_record(file, size)
+    if found is None:
+        raise Unreadable("it has no end record")
+    at, record = found
+    directory_size, directory_start = struct.unpack("<II", record[12:20])
+    if 0xFFFFFFFF in (directory_size, directory_start):
+        directory_size, directory_start = _zip64(file, at)
+    # Bytes put before a zip move everything in it; loaders find it from its end.
+    shift = at - directory_size - directory_start
+    if shift < 0 or struct.unpack("<II", record[12:20])[0] == 0xFFFFFFFF:
+        shift = 0
+    if directory_start + directory_size + shift > size:
+        raise Unreadable("its directory lies outside of it")
+    file.seek(directory_start + shift)
+    members = list(_directory(file.read(min(directory_size, 64 * 1024 * 1024)), shift))
+    if shift:
+        problems.add("zip.prefix", "suspicious", f"{shift} bytes lie before the archive", member=where, key="prefix")
+    _compare(file, size, members, problems, where)
+    return members
+
+
+def _zip64(file: BinaryIO, at: int) -> tuple[int, int]:
+    file.seek(max(0, at - 20))
+    locator = file.read(20)
+    if locator[:4] != b"PK\x06\x07":
+        raise Unreadable("its 64-bit end record is missing")
+    file.seek(struct.unpack("<Q", locator[8:16])[0])
+    record = file.read(56)
+    if record[:4] != b"PK\x06\x06" or len(record) < 56:
+        raise Unreadable("its 64-bit end record is broken")
+    size, start = struct.unpack("<QQ", record[40:56])
+    return size, start
+
+
+def _directory(data: bytes, shift: int) -> Iterator[Member]:
+    at = 0
+    for _ in range(MOST_MEMBERS):
+        if data[at : at + 4] != b"PK\x01\x02" or len(data) < at + 46:
+            return
+        flags, method = struct.unpack_from("<HH", data, at + 8)
+        packed, size, name_size, extra_size, comment_size = struct.unpack_from("<IIHHH", data, at + 20)
+        start = struct.unpack_from("<I", data, at + 42)[0]
+        raw = data[at + 46 : at + 46 + name_size]
+        extra = data[at + 46 + name_size : at + 46 + name_size + extra_size]
+        size, packed, start = _wide(extra, size, packed, start)
+        name = raw.decode("utf-8" if flags & 0x800 else "cp437", "replace")
+        yield Member(name, start + shift, method, packed, size)
+        at += 46 + name_size + extra_size + comment_size
+
+
+def _wide(extra: bytes, *values: int) -> Iterator[int]:
+    """Take the 64-bit numbers that stand in for those that did not fit."""
+    wide = b""
+    while len(extra) >= 4:
+        kind, length = struct.unpack("<HH", extra[:4])
+        if kind == 1:
+            wide = extra[4 : 4 + length]
+        extra = extra[4 + length :]
+    for value in values:
+        if value == 0xFFFFFFFF and len(wide) >= 8:
+            value, wide = int.from_bytes(wide[:8], "little"), wide[8:]  # noqa: PLW2901
+        yield value
+
+
+def _compare(file: BinaryIO, size: int, members: list[Member], problems: Problems, where: str) -> None:
+    """Hold the directory against the local headers and against what lies between them."""
+    if len(members) >= MOST_MEMBERS:
+        problems.add("zip.members", "error", f"more than {MOST_MEMBERS} members: not judged", member=where)
+    names: set[str] = set()
+    for member in members:
+        told = shown(member.name)
+        name = f"{where}{member.name}"
+        if member.name in names:
+            problems.add("zip.duplicate", "suspicious", f"two members are called {told}", member=name)
+        names.add(member.name)
+        if _leads_out(member.name):
+            problems.add("zip.path", "suspicious", f"a member is called {told}, outside of the archive", member=name)
+        file.seek(member.start)
+        header = file.read(30)
+        if len(header) < 30 or header[:4] != _LOCAL:
+            problems.add("zip.header", "suspicious", f"{told} has no local header", member=name)
+            continue
+        local = file.read(int.from_bytes(header[26:28], "little"))
+        if local.decode("utf-8", "replace") != member.name and local.decode("cp437") != member.name:
+            message = f"{told} is called {shown(local.decode('utf-8', 'replace'))} in its own header"
+            problems.add("zip.names-differ", "suspicious", message, member=name)
+
+
+def _leads_out(name: str) -> bool:
+    parts = name.replace("\\", "/").split("/")
+    return ".." in parts or name.startswith(("/", "\\")) or name[1:2] == ":"
+
+
+def open_member(file: BinaryIO, member: Member, budget: Budget, most: int | None = None) -> tuple[BinaryIO, int]:
+    """Give a member's bytes and their number, whatever its checksum and its encryption bit say.
+
+    `most` is for a look at its beginning only.
+    """
+    file.seek(member.start)
+    header = file.read(30)
+    if len(header) < 30:
+        raise Unreadable("it lies outside of the file")
+    start = member.start + 30 + sum(struct.unpack("<HH", header[26:30]))
+    if member.method == 0:
+        # Stored: the directory's size counts, and the other one where the two disagree.
+        length = max(member.packed, member.size)
+        return section(file, start, length if most is None else min(most, length)), length
+    kind = {8: "deflate", 12: "bz2"}.get(member.method)
+    if kind is None:
+        raise Unreadable(f"compression method {member.method} is not unpacked")
+    packed = section(file, start, member.packed)
+    if most is not None:
+        beginning = unpacked_prefix(packed.read(most), kind, most)
+        return io.BytesIO(beginning), len(beginning)
+    if member.size > BOMB_SIZE and member.size > BOMB_RATIO * max(1, member.packed):
+        raise Bomb(f"{member.packed} bytes unpack to {member.size}")
+    return unpack(packed, kind, budget, member.packed)
+
+
+# Tar
+
+
+def tar_members(file: BinaryIO, size: int) -> Iterator[tuple[str, int, int]]:
+    """Give name, start and size of each regular member of a tar file."""
+    at = 0
+    for _ in range(MOST_MEMBERS):
+        file.seek(at)
+        header = file.read(512)
+        if len(header) < 512 or not header.strip(b"\0"):
+            return
+        length = _tar_number(header[124:136])
+        if length is None or at + 512 + length > size + 512:
+            raise Unreadable("a member's size is none")
+        if header[156:157] in b"0\0" or header[156:157] == b"7":
+            yield header[:100].split(b"\0")[0].decode("utf-8", "replace"), at + 512, min(length, size - at - 512)
+        at += 512 + (length + 511) // 512 * 512
+
+
+def is_tar(prefix: bytes) -> bool:
+    """Say whether bytes begin with a tar header: its checksum tells, with or without the `ustar` magic."""
+    if len(prefix) < 512:
+        return False
+    told = _tar_number(prefix[148:156])
+    return told is not None and told == sum(prefix[:148]) + 8 * 0x20 + sum(prefix[156:512]) and told > 8 * 0x20
+
+
+def _tar_number(field: bytes) -> int | None:
+    if field[:1] == b"\x80":
+        return int.from_bytes(field[1:], "big")
+    text = field.strip(b"\0 ")
+    try:
+        return int(text or b"0", 8)
+    except ValueError:
+        return None
+
+
+def peek(file: IO[bytes], count: int) -> bytes:
+    """Read the beginning of a file and go back to it."""
+    file.seek(0)
+    found = file.read(count)
+    file.seek(0)
+    return found

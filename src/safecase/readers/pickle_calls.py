@@ -1,0 +1,210 @@
+"""What a pickle would import, call and change, judged as it goes by."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from safecase.readers import pickle_opcodes
+from safecase.readers.artifact_report import FileVerdict
+from safecase.readers.pickle_arrays import is_array_wrapper, raw_array
+from safecase.readers.pickle_machine import Broken, Calls, Exhausted, Machine, Session
+from safecase.readers.pickle_rules import RULES
+from safecase.readers.pickle_values import (
+    PLANTED,
+    Blob,
+    Called,
+    DictBox,
+    Global,
+    ListBox,
+    SetBox,
+    Unknown,
+    Value,
+    described,
+    described_call,
+)
+from safecase.readers.text import shown
+
+MOST_CALLED: Final = 10_000
+FORK_OPCODES: Final = 4096
+"""Opcodes that are followed where another loader would not skip joblib's raw bytes."""
+
+_TOLD_WHEN_UNCALLED: Final = frozenset({"getattr", "nested", "nested_loads", "add_extension"})
+"""Argument rules whose callable is no ordinary value: somebody else will call it."""
+
+
+class Judge(Calls):
+    """Judges one stream; `member` is where it lies (an archive's member, bytes within another pickle)."""
+
+    def __init__(self, session: Session, member: str) -> None:
+        self.session = session
+        self.member = member
+        self._names: dict[tuple[str, str], Global] = {}
+
+    def tell(self, rule: str, says: FileVerdict, message: str, offset: int, key: str = "") -> None:
+        """Note a problem of this stream."""
+        self.session.problems.add(rule, says, message, offset=offset, member=self.member, key=key)
+
+    def named(self, machine: Machine, module: str, name: str) -> Value:
+        """Judge a name; that it is never imported is the whole point."""
+        known = self._names.get((module, name))
+        if known is not None:
+            return known
+        meant_module, meant_name, ruling = self.session.policy.judge(module, name)
+        made = Global(meant_module, meant_name, ruling)
+        if len(self._names) < self.session.limits.stack:
+            self._names[module, name] = made
+        self.session.globals.setdefault(made.full, (made, machine.stream.tell(), self.member))
+        return made
+
+    def computed_name(self, machine: Machine, module: Value, name: Value) -> Value:
+        """A name that is made while loading can be any name."""
+        if not all(isinstance(v, str | Blob | Called | Unknown) for v in (module, name)):
+            raise Broken("STACK_GLOBAL without a name")
+        told = f"{described(module)}, {described(name)}"
+        self.tell("pickle.computed-name", "malicious", f"it computes the name that it imports: {told}", _at(machine))
+        return Unknown("something imported by a computed name")
+
+    def extension(self, machine: Machine, code: int) -> Value:
+        """Resolve a code of copyreg's extension registry, which the pickle itself may have filled."""
+        if code in self.session.extensions:
+            return self.named(machine, *self.session.extensions[code])
+        message = f"it uses extension code {code}, whose meaning only the loading program knows"
+        self.tell("pickle.extension", "suspicious", message, _at(machine), str(code))
+        return Unknown("extension")
+
+    def call(self, machine: Machine, func: Value, args: Value) -> Value:
+        """Judge a call and give its result."""
+        known = args if isinstance(args, tuple) else None
+        if isinstance(func, Global):
+            return self._call_global(machine, func, known)
+        if isinstance(func, Called | Unknown):
+            text = described_call(func, known)
+            message = f"it would call what an earlier step gave back: {text}"
+            self.tell("pickle.computed-call", "suspicious", message, _at(machine), described(func))
+            return Called(func, known)
+        raise Broken(f"a call of {described(func)}, which can not be called")
+
+    def _call_global(self, machine: Machine, func: Global, args: tuple[Value, ...] | None) -> Value:
+        called = self.session.called
+        if func.full not in called and len(called) < MOST_CALLED:
+            called[func.full] = (_at(machine), described_call(func, args))
+        if func.ruling == "allowed":
+            return Called(func, args)
+        if func.ruling == "ruled":
+            return RULES[self.session.policy.rule(func.module, func.name)](self, machine, func, args)
+        says: FileVerdict = "suspicious" if func.ruling == "project" else "malicious"
+        rule = "pickle.unknown-call" if says == "suspicious" else "pickle.call"
+        self.tell(rule, says, f"it would call {described_call(func, args)}", _at(machine), func.full)
+        return Called(func, args)
+
+    def build(self, machine: Machine, instance: Value, state: Value) -> None:
+        """Judge the state that BUILD puts into an instance, and what it would call for that."""
+        if isinstance(instance, Global):
+            says: FileVerdict = "suspicious" if instance.ruling == "project" else "malicious"
+            self.tell(
+                "pickle.sets-attribute",
+                says,
+                f"it would set attributes of {shown(instance.full)} itself: {_attributes(state)}",
+                _at(machine),
+                instance.full,
+            )
+        elif isinstance(instance, Called):
+            instance.state = state
+            self._planted(machine, instance, state)
+            if is_array_wrapper(instance):
+                self._raw_array(machine, state)
+        elif not isinstance(instance, Unknown):
+            raise Broken(f"a BUILD on {described(instance)}, which has no state")
+
+    def _planted(self, machine: Machine, instance: Called, state: Value) -> None:
+        """The unpickler calls `__setstate__`, `append`, `extend` and `add` of an instance, wherever they come from."""
+        parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+        for part in parts:
+            for name, value in part.items.items() if isinstance(part, DictBox) else ():
+                if name in PLANTED and isinstance(value, Global | Called | Unknown) and name != "__dict__":
+                    told = f"it plants {described(value)} as {name} of {described(instance)}, which a later step calls"
+                    self.tell("pickle.planted-method", "malicious", told, _at(machine), name)
+
+    def changed(self, machine: Machine, target: Value, method: str, values: list[Value]) -> None:
+        """Judge a method that APPEND, SETITEM and their kin call on something that is no plain container."""
+        if isinstance(target, Global):
+            says: FileVerdict = "suspicious" if target.ruling in ("project", "allowed") else "malicious"
+            message = f"it would change {shown(target.full)}: .{method}({described(values[-1])})"
+            self.tell("pickle.changes", says, message, _at(machine), target.full)
+        elif isinstance(target, ListBox) and method == "__setitem__" or isinstance(target, Called | Unknown):
+            return
+        elif isinstance(target, DictBox | SetBox | ListBox | tuple | str | bytes | int | float | Blob | None):
+            raise Broken(f"a .{method} on {described(target)}, which has none")
+
+    def _raw_array(self, machine: Machine, state: Value) -> None:
+        """Pass over the array that joblib reads here itself, and look at what another loader would read instead."""
+        array = raw_array(state)
+        here = machine.stream.tell()
+        if array is None:
+            raise Broken("a joblib array whose size can not be told")
+        if machine.frame_end > here:
+            message = "a joblib array within a frame: joblib and pickle would read different bytes next"
+            self.tell("pickle.two-readings", "suspicious", message, here)
+        if array.pickled:
+            self.session.streams_within(machine.stream, machine.size, self.member)
+            return
+        self._as_pickle_reads(machine, here)
+        if array.aligned:
+            machine.skip(machine.integer(1))
+        machine.skip(array.size)
+
+    def _as_pickle_reads(self, machine: Machine, here: int) -> None:
+        """`pickle.load` does not know joblib's arrays: to it their bytes are opcodes."""
+        fork = Machine(machine.stream, machine.size, self.session, self)
+        fork.stack, fork.below = list(machine.stack[-FORK_OPCODES:]), [list(s[-8:]) for s in machine.below[-8:]]
+        fork.memo, fork.protocol = _Overlay(machine.memo), machine.protocol
+        try:
+            pickle_opcodes.run(fork, FORK_OPCODES)
+        except (Broken, Exhausted):
+            pass
+        finally:
+            machine.stream.seek(here)
+
+
+class _Overlay(dict[int, Value]):
+    """A memo that falls back to another one without changing it."""
+
+    def __init__(self, under: dict[int, Value]) -> None:
+        super().__init__()
+        self._under = under
+
+    def __contains__(self, index: object) -> bool:
+        return super().__contains__(index) or index in self._under
+
+    def __missing__(self, index: int) -> Value:
+        return self._under[index]
+
+    def __len__(self) -> int:
+        return len(self._under) + super().__len__()
+
+
+def tell_what_was_named(session: Session) -> None:
+    """Once all is read, tell the names that nobody called: to import a module is to run it."""
+    for full, (found, offset, member) in session.globals.items():
+        if full in session.called:
+            continue
+        says: FileVerdict = "suspicious"
+        if found.ruling == "dangerous":
+            says = "malicious"
+        elif found.ruling == "ruled":
+            if session.policy.rule(found.module, found.name) not in _TOLD_WHEN_UNCALLED:
+                continue
+        elif found.ruling in ("allowed", "named"):
+            continue
+        message = f"it names {shown(full)}" + (", which can do harm by its nature" if says == "malicious" else "")
+        session.problems.add("pickle.import", says, message, offset=offset, member=member, key=full)
+
+
+def _at(machine: Machine) -> int:
+    return max(0, machine.stream.tell() - 1)
+
+
+def _attributes(state: Value) -> str:
+    parts = state if isinstance(state, tuple) else (state,)
+    names = [name for part in parts if isinstance(part, DictBox) for name in part.items]
+    return shown(", ".join(names[:4]) or described(state))

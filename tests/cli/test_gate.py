@@ -1,0 +1,106 @@
+"""`gate` in a repository: a change cannot wave itself through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import MANIFEST, Ran, git
+
+Call = Callable[..., Ran]
+
+BAD = "click\n"
+EXCEPTION = """\
+exceptions:
+  - control: SC-11
+    owner: ada@shop.example
+    reason: The lock comes with the next release.
+    expires: "2027-01-31"
+"""
+
+
+@pytest.fixture
+def repository(service: Path) -> Path:
+    """The service on `main`, whose gate says go; the working tree is a change on top of it."""
+    (service / ".gitignore").write_text(".safecase/\n")
+    git(service, "init", "-b", "main")
+    git(service, "add", "-A")
+    git(service, "commit", "-m", "all is well")
+    git(service, "checkout", "-b", "change")
+    return service
+
+
+def gate(safecase: Call, *arguments: str) -> tuple[int, list[str]]:
+    ran = safecase("gate", "--format", "json", *arguments)
+    assert ran.out, ran.err
+    return ran.code, [item["control"] for item in json.loads(ran.out)["deciding"]]
+
+
+def test_a_service_without_gaps_may_go(repository: Path, safecase: Call) -> None:
+    code, deciding = gate(safecase, "--policy", "main")
+    assert set(deciding) <= {"TV-02"}, "only what nobody looked at is open"
+    assert code in (0, 3)
+
+
+def test_a_gap_closes_the_gate_whatever_the_change_says_of_it(repository: Path, safecase: Call) -> None:
+    (repository / "requirements.txt").write_text(BAD)
+    assert gate(safecase, "--policy", "main")[0] == 1
+    (repository / "safecase.yaml").write_text(MANIFEST + EXCEPTION)
+    code, deciding = gate(safecase, "--policy", "main")
+    assert (code, deciding[0]) == (1, "SC-11")
+    git(repository, "commit", "-am", "accept it")
+    assert "SC-11" in gate(safecase, "--policy", "main")[1]
+
+
+def test_an_exception_of_the_target_branch_counts(repository: Path, safecase: Call) -> None:
+    (repository / "requirements.txt").write_text(BAD)
+    (repository / "safecase.yaml").write_text(MANIFEST + EXCEPTION)
+    git(repository, "commit", "-am", "accept it")
+    git(repository, "branch", "-f", "main", "change")
+    assert "SC-11" not in gate(safecase, "--policy", "main")[1]
+
+
+def test_a_change_of_facts_does_not_take_a_control_out_of_scope(repository: Path, safecase: Call) -> None:
+    (repository / "safecase.yaml").write_text(MANIFEST.replace("exposure: isolated", "exposure: public"))
+    git(repository, "commit", "-am", "public")
+    git(repository, "branch", "-f", "main", "change")
+    (repository / "safecase.yaml").write_text(MANIFEST)
+    assert "IN-04" in gate(safecase, "--policy", "main")[1]
+    assert "IN-04" not in gate(safecase)[1]
+
+
+def test_a_change_cannot_exclude_what_it_does_not_want_to_be_seen(repository: Path, safecase: Call) -> None:
+    (repository / "requirements.txt").write_text(BAD)
+    (repository / "safecase.yaml").write_text(MANIFEST + "settings: {exclude: [requirements.txt]}\n")
+    assert "SC-11" in gate(safecase, "--policy", "main")[1]
+
+
+def test_a_baseline_of_the_target_branch_lets_old_gaps_pass_and_no_new_one(repository: Path, safecase: Call) -> None:
+    (repository / "requirements.txt").write_text(BAD)
+    (repository / "safecase.yaml").write_text(MANIFEST + "gate: {baseline: safecase-baseline.json}\n")
+    safecase("assess")
+    assert safecase("baseline").code == 0
+    git(repository, "add", "-A")
+    git(repository, "commit", "-m", "baseline")
+    git(repository, "branch", "-f", "main", "change")
+    assert gate(safecase, "--policy", "main") == (0, [])
+    (repository / "requirements-api.txt").write_text("fastapi\n")
+    code, deciding = gate(safecase, "--policy", "main")
+    assert (code, deciding) == (1, ["SC-11"])
+
+
+def test_a_pull_request_is_judged_by_its_target_branch(
+    repository: Path, safecase: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(repository, "update-ref", "refs/remotes/origin/main", "main")
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
+    ran = safecase("gate", "--format", "json")
+    assert json.loads(ran.out)["policy"]["source"] == "origin/main"
+
+
+def test_the_strict_gate_wants_a_ledger_signed_by_the_key_it_names(repository: Path, safecase: Call, tmp_path: Path) -> None:
+    other = "0" * 16
+    assert "ledger" in gate(safecase, "--key", other)[1]
