@@ -246,7 +246,7 @@ def _as_text(found: Verification) -> list[str]:
     if found.signer and not found.trusted:
         trusted = "but not all of it by a key that is trusted here"
     return [
-        f"unchanged: {found.records} records, {signed}, {trusted}",
+        f"unchanged: {found.records} record{'s' * (found.records > 1)}, {signed}, {trusted}",
         *(f"note: {_shown(n, 300)}" for n in found.notes),
     ]
 

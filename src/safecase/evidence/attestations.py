@@ -19,7 +19,7 @@ MOST_FILES = 1000
 MOST_BYTES = 200_000
 REQUIRED = ("attestation", "control", "owner", "reason", "given", "expires")
 OPTIONAL = ("approved_by", "artefacts")
-EXAMPLE = "see `safecase explain attestations`"
+EXAMPLE = "see `safecase explain settings.attestations`"
 
 _CONTROL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

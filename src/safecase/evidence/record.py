@@ -24,7 +24,6 @@ MOST_BYTES = 16 * 1024 * 1024
 """Of one record: a thousand long findings fit, a disk image does not."""
 DEEPEST = 64
 
-Hex: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Ttl: TypeAlias = Annotated[int, Meta(ge=0, le=LONGEST_TTL)] | Annotated[float, Meta(ge=0, le=LONGEST_TTL)]
 Word: TypeAlias = Annotated[str, Meta(min_length=1, max_length=400)]
 
@@ -72,14 +71,14 @@ class Record(Noun, frozen=True, gc=False):
     evaluated_at: str
     extra: dict[str, Any]
     findings: tuple[Finding, ...]
-    id: Hex
+    id: str
     """SHA-256 of the canonical JSON of the record without this field."""
     kept: tuple[str, ...]
     """Those artefacts whose bytes the ledger keeps: one that is gone was taken away."""
     metrics: tuple[Metric, ...]
     note: str
     parameters: dict[str, Any]
-    prev: Hex
+    prev: str
     recorded_at: str
     schema: Literal["safecase/evidence/1"]
     seq: int

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from safecase.evidence.keys import Signer, signer_of
-from safecase.evidence.record import Hex, canonical
+from safecase.evidence.record import canonical
 from safecase.vocabulary import Noun
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Seal(Noun, frozen=True):
     records: Annotated[int, Meta(ge=1)]
     bytes: Annotated[int, Meta(ge=1)]
     """How long evidence.jsonl is."""
-    head: Hex
+    head: str
     """The id of the last record."""
     at: str
     before: str = ""

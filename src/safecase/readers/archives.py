@@ -241,13 +241,12 @@ def zip_members(file: BinaryIO, size: int, problems: Problems, where: str = "") 
         raise Unreadable("it has no end record")
     at, record = found
     directory_size, directory_start = struct.unpack("<II", record[12:20])
-    if 0xFFFFFFFF in (directory_size, directory_start):
-        directory_size, directory_start = _zip64(file, at)
+    wide = _zip64(file, at)
+    if wide is not None:
+        at, directory_size, directory_start = wide
     # Bytes put before a zip move everything in it; loaders find it from its end.
     shift = at - directory_size - directory_start
-    if shift < 0 or struct.unpack("<II", record[12:20])[0] == 0xFFFFFFFF:
-        shift = 0
-    if directory_start + directory_size + shift > size:
+    if shift < 0:
         raise Unreadable("its directory lies outside of it")
     file.seek(directory_start + shift)
     members = list(_directory(file.read(min(directory_size, 64 * 1024 * 1024)), shift))
@@ -257,17 +256,17 @@ def zip_members(file: BinaryIO, size: int, problems: Problems, where: str = "") 
     return members
 
 
-def _zip64(file: BinaryIO, at: int) -> tuple[int, int]:
-    file.seek(max(0, at - 20))
-    locator = file.read(20)
+def _zip64(file: BinaryIO, at: int) -> tuple[int, int, int] | None:
+    """Give place, directory size and directory start of the 64-bit end record, where there is one."""
+    locator = peek_at(file, max(0, at - 20), 20)
     if locator[:4] != b"PK\x06\x07":
-        raise Unreadable("its 64-bit end record is missing")
-    file.seek(struct.unpack("<Q", locator[8:16])[0])
-    record = file.read(56)
-    if record[:4] != b"PK\x06\x06" or len(record) < 56:
-        raise Unreadable("its 64-bit end record is broken")
-    size, start = struct.unpack("<QQ", record[40:56])
-    return size, start
+        return None
+    for place in (at - 76, struct.unpack("<Q", locator[8:16])[0]):
+        record = peek_at(file, place, 56) if 0 <= place < at else b""
+        if record[:4] == b"PK\x06\x06" and len(record) == 56:
+            size, start = struct.unpack("<QQ", record[40:56])
+            return place, size, start
+    raise Unreadable("its 64-bit end record is missing")
 
 
 def _directory(data: bytes, shift: int) -> Iterator[Member]:
@@ -296,7 +295,7 @@ def _wide(extra: bytes, *values: int) -> Iterator[int]:
         extra = extra[4 + length :]
     for value in values:
         if value == 0xFFFFFFFF and len(wide) >= 8:
-            value, wide = int.from_bytes(wide[:8], "little"), wide[8:]  # noqa: PLW2901
+            value, wide = int.from_bytes(wide[:8], "little"), wide[8:]
         yield value
 
 
@@ -394,7 +393,25 @@ def _tar_number(field: bytes) -> int | None:
 
 def peek(file: IO[bytes], count: int) -> bytes:
     """Read the beginning of a file and go back to it."""
-    file.seek(0)
-    found = file.read(count)
+    found = peek_at(file, 0, count)
     file.seek(0)
     return found
+
+
+def peek_at(file: IO[bytes], at: int, count: int) -> bytes:
+    """Read a few bytes from a place of a file."""
+    file.seek(at)
+    return file.read(count)
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """Read a protobuf number; gives it with the place behind it, which is 0 where there is none."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            return 0, 0
+        value |= (data[at] & 0x7F) << shift
+        at += 1
+        if data[at - 1] < 0x80:
+            return value, at
+    return 0, 0

@@ -60,7 +60,9 @@ class Problems:
         known = self._found.get(name)
         if known is None:
             # A flood of harmless ones must not push out a worse one that comes last.
-            if len(self._found) < MOST_PROBLEMS or problem.says == "malicious" and len(self._found) < 2 * MOST_PROBLEMS:
+            if len(self._found) < MOST_PROBLEMS or (
+                problem.says == "malicious" and len(self._found) < 2 * MOST_PROBLEMS
+            ):
                 self._found[name] = problem
         elif WORST_FIRST.index(problem.says) < WORST_FIRST.index(known.says):
             self._found[name] = problem

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from safecase.readers.pickle_values import Called, DictBox, Global, Value
 
-_CODE = re.compile(r"[<>=|]?([?bBhHiIlLqQefdgFDGpPSaUVOMmTnN])(\d{0,9})(?:\[\w{1,3}\])?\Z")
+_CODE = re.compile(r"[<>=|]?([?bBhHiIlLqQefdgFDGpPSaUVOMmTnNuc])(\d{0,9})(?:\[\w{1,3}\])?\Z")
 _SIZES = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "e": 2, "d": 8, "q": 8, "Q": 8, "M": 8, "m": 8, "D": 16}
 _HAS_OBJECT = 1
 _FLAGS = 7
@@ -67,7 +67,7 @@ def item_code(text: str) -> tuple[str, int] | None:
     return (kind, _SIZES[kind]) if kind in _SIZES else None
 
 
-def _has_objects(dtype: Called) -> bool:
-    state = dtype.state
+def _has_objects(dtype: Value) -> bool:
+    state = dtype.state if isinstance(dtype, Called) else None
     flags = state[_FLAGS] if isinstance(state, tuple) and len(state) > _FLAGS else 0
     return isinstance(flags, int) and bool(flags & _HAS_OBJECT)

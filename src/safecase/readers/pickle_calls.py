@@ -131,7 +131,7 @@ class Judge(Calls):
             says: FileVerdict = "suspicious" if target.ruling in ("project", "allowed") else "malicious"
             message = f"it would change {shown(target.full)}: .{method}({described(values[-1])})"
             self.tell("pickle.changes", says, message, _at(machine), target.full)
-        elif isinstance(target, ListBox) and method == "__setitem__" or isinstance(target, Called | Unknown):
+        elif (isinstance(target, ListBox) and method == "__setitem__") or isinstance(target, Called | Unknown):
             return
         elif isinstance(target, DictBox | SetBox | ListBox | tuple | str | bytes | int | float | Blob | None):
             raise Broken(f"a .{method} on {described(target)}, which has none")

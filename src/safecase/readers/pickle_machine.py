@@ -56,6 +56,14 @@ class Session:
         self.opcodes = 0
         self.depth = 0
 
+    def look_within(self, stream: BinaryIO, size: int, member: str) -> None:
+        """Look at bytes that a pickle gives to another loader."""
+        raise NotImplementedError
+
+    def streams_within(self, stream: BinaryIO, size: int, member: str) -> None:
+        """Follow the one stream that begins where `stream` is, in the middle of another one."""
+        raise NotImplementedError
+
 
 class Machine:
     """One stream of pickle opcodes; `calls` is told what it would call."""

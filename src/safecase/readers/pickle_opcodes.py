@@ -63,7 +63,6 @@ OPCODES[b"\x96"] = lambda m: m.push_bytes(m.integer(8))
 OPCODES[b"\x97"] = lambda m: m.stack.append(Unknown("out-of-band buffer"))
 OPCODES[b"\x98"] = lambda m: m.top()
 OPCODES[b"2"] = lambda m: m.stack.append(m.top())
-OPCODES[b"1"] = lambda m: m.pop_mark()
 
 
 @_opcode(b"\x80")
@@ -234,11 +233,21 @@ OPCODES[b"j"] = lambda m: _get(m, m.integer(4))
 
 OPCODES[b"t"] = lambda m: _push(m, tuple(m.pop_mark()))
 OPCODES[b"\x85"] = lambda m: m.stack.append((m.pop(),))
-OPCODES[b"\x91"] = lambda m: (m.pop_mark(), m.stack.append(SetBox()))[1]
 
 
 def _push(m: Machine, value: Value) -> None:
     m.stack.append(value)
+
+
+@_opcode(b"1")
+def _pop_mark(m: Machine) -> None:
+    m.pop_mark()
+
+
+@_opcode(b"\x91")
+def _frozenset(m: Machine) -> None:
+    m.pop_mark()
+    m.stack.append(SetBox())
 
 
 @_opcode(b"\x86")

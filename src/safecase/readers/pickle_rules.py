@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from safecase.readers.artifact_report import FileVerdict
-from safecase.readers.pickle_machine import Broken, Machine
+from safecase.readers.pickle_machine import Machine
 from safecase.readers.pickle_values import (
     Blob,
     Called,
@@ -71,7 +71,7 @@ def _one_plain(judge: Judge, machine: Machine, func: Global, args: Args) -> Valu
 def _bytes(judge: Judge, machine: Machine, func: Global, args: Args) -> Value:
     if args and isinstance(args[0], int) and args[0] > MOST_MADE:
         return _refuse(judge, machine, func, args, "it fills the memory", "suspicious")
-    if args and isinstance(args[0], bytes) or args and isinstance(args[0], Blob) and args[0].kind == "bytes":
+    if (args and isinstance(args[0], bytes)) or (args and isinstance(args[0], Blob) and args[0].kind == "bytes"):
         return args[0]
     if args and len(args) > 1:
         return _encoded(args[0]) or Called(func, args)
@@ -79,7 +79,7 @@ def _bytes(judge: Judge, machine: Machine, func: Global, args: Args) -> Value:
 
 
 def _latin1(judge: Judge, machine: Machine, func: Global, args: Args) -> Value:
-    if not args or len(args) > 2 or len(args) == 2 and str(args[1]).lower() not in _LATIN:
+    if not args or len(args) > 2 or (len(args) == 2 and str(args[1]).lower() not in _LATIN):
         return _refuse(judge, machine, func, args, "another encoding than latin1", "suspicious")
     return _encoded(args[0]) or Called(func, args)
 
@@ -101,7 +101,9 @@ def _getattr(judge: Judge, machine: Machine, func: Global, args: Args) -> Value:
     owner, name = args
     if not name.isidentifier() or name.startswith("_") or owner.ruling not in ("allowed", "project"):
         return _refuse(judge, machine, func, args, "it reaches into what is not on the list")
-    return judge.named(machine, owner.module, f"{owner.name}.{name}") if owner.ruling == "project" else Called(func, args)
+    return (
+        judge.named(machine, owner.module, f"{owner.name}.{name}") if owner.ruling == "project" else Called(func, args)
+    )
 
 
 def _newobj(judge: Judge, machine: Machine, func: Global, args: Args) -> Value:

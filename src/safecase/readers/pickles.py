@@ -24,7 +24,6 @@ from safecase.vocabulary import Noun
 WINDOW: Final = 1024 * 1024
 OVERLAP: Final = 512
 MOST_TRIALS: Final = 20_000
-TRIAL_OPCODES: Final = 200_000
 
 _STARTS: Final = (
     re.compile(rb"\x80[\x02-\x05][\x95(\]})c\x8c\x8d\x8fXBCNKJMG\x8a\x88\x89]"),
@@ -33,7 +32,7 @@ _STARTS: Final = (
 )
 """How a stream may begin behind other bytes. Random ones look like it seldom, and then break at once."""
 
-__all__ = ["Call", "Limits", "PickleReport", "look_into", "scan", "seems_pickle"]
+__all__ = ["Call", "Limits", "PickleReport", "ScanSession", "scan", "seems_pickle"]
 
 
 class Call(Noun, frozen=True):
@@ -74,17 +73,12 @@ def scan(
     return session.report()
 
 
-def look_into(session: ScanSession, stream: BinaryIO, size: int, member: str) -> None:
-    """Look at every pickle stream of a member of a larger file, into a session that goes on."""
-    session.look_within(stream, size, member)
-
-
 def seems_pickle(prefix: bytes) -> bool:
     """Say whether bytes are the beginning of a pickle: by its header, or by following it where it has none."""
     if not prefix or prefix[:1] not in pickle_opcodes.OPCODES:
         return False
-    if prefix[0] == 0x80:
-        return len(prefix) > 1 and prefix[1] <= 5
+    if prefix[:1] == b"\x80" and prefix[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return prefix[2:3] in (*pickle_opcodes.OPCODES, b".")
     session = ScanSession(Policy(), Limits(opcodes=4096, seconds=2.0), Deadline(2.0))
     machine = Machine(io.BytesIO(prefix), len(prefix), session, Judge(session, ""))
     try:
@@ -121,14 +115,17 @@ class ScanSession(Session):
             complete=self.complete,
         )
 
-    def look_within(self, stream: BinaryIO, size: int, member: str) -> None:
-        """Look at every stream of a file or of bytes within one, as deep as the limits allow."""
+    def look_within(self, stream: BinaryIO, size: int, member: str, *, surely: bool = True) -> None:
+        """Look at every stream of a file or of bytes within one, as deep as the limits allow.
+
+        Where it is not `surely` a pickle, what breaks off and does nothing bad was none.
+        """
         if self.depth >= self.limits.depth:
             self._not_judged(f"pickles lie more than {self.limits.depth} deep in one another", None, member)
             return
         self.depth += 1
         try:
-            self._all_streams(stream, size, member)
+            self._all_streams(stream, size, member, surely)
         finally:
             self.depth -= 1
 
@@ -142,9 +139,9 @@ class ScanSession(Session):
         finally:
             self.depth -= 1
 
-    def _all_streams(self, stream: BinaryIO, size: int, member: str) -> None:
+    def _all_streams(self, stream: BinaryIO, size: int, member: str, surely: bool) -> None:
         stream.seek(0)
-        position = self._first(stream, size, member)
+        position = self._first(stream, size, member) if surely else self._try(stream, 0, size, member)
         while position is not None and position < size and self.streams < self.limits.streams:
             following = self._next_start(stream, position, size)
             if following is None:
@@ -186,6 +183,7 @@ class ScanSession(Session):
             return None
         finally:
             self.opcodes = trial.opcodes
+            self.complete = self.complete and trial.complete
         if not whole:
             tell_what_was_named(trial)
             self.problems.put_all(p for p in trial.problems.all() if p.says == "malicious")

@@ -1,0 +1,119 @@
+"""`model.scan`: no weight file carries something that would run when it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from safecase.checks import Context, check
+from safecase.errors import CollectError
+from safecase.readers.artifact_report import Problem
+from safecase.readers.artifacts import ArtifactReport, look
+from safecase.readers.text import shown
+from safecase.service.subjects import Model
+from safecase.vocabulary import Finding, Place
+
+MOST_TOLD = 20
+"""Findings of one file: who needs more than that deletes it."""
+
+
+@check("model.scan", control="SC-04", severity="critical", reads=("supply_chain.allow_globals",))
+def nothing_runs_on_load(model: Model, ctx: Context) -> Iterator[Finding]:
+    """No model file carries something that would run when it is loaded.
+
+    ## Why it matters
+    A model file from a stranger is a program from a stranger where its format allows code. Published attacks hide a
+    command in the pickle of an ordinary checkpoint, break the file behind it so that scanners give up, or pack it in
+    archives that scanners and loaders read differently.
+
+    ## How it is checked
+    Nothing is loaded. Each pickle (by itself, within PyTorch files, joblib, NumPy arrays, archives, and pickles within
+    pickles) is followed opcode by opcode on an abstract machine. What it names is held against a list of exact names
+    that the frameworks' own pickles use. A name that does harm by its nature, or a call into Python or a framework
+    outside of that list, fails with severity critical; a class of your own project fails with high until it is listed.
+    Archives are read by their own structures: names that differ, members outside of the archive and bombs are told.
+    Keras configurations may name Keras only, and no layer of code. Headers of safetensors and GGUF must be true.
+
+    What is not looked into yet is unknown, never passed; the message says what. A file that breaks off, or that is too
+    large to be followed, is unknown too. The list cannot know what your own classes do when they are made.
+
+    ## How to mend it
+    Do not load a file that fails as critical: delete it, and ask where it came from. Where a class of your own is named,
+    review it and list it in safecase.yaml, as `supply_chain: {allow_globals: [mypkg.features.Scaler]}`, or convert the
+    model to a format that holds no code (see model.format).
+
+    ## References
+    LLM04:2026; AML.T0010; AML.T0011.000; AML.M0016; CWE-502.
+    """
+    if not model.files:
+        yield _nothing(model, ctx)
+    allow = frozenset(ctx.manifest.supply_chain.allow_globals)
+    for index, file in enumerate(model.files):
+        try:
+            share = ctx.remaining() * 0.9 / (len(model.files) - index)
+            report = look(ctx.path(file), allow=allow, deadline_s=max(1.0, share))
+        except CollectError as why:
+            yield nothing_runs_on_load.unknown(
+                model, f"{shown(file)}: {why.message}", mend=why.mend, place=Place(file=file), key=file
+            )
+            continue
+        yield from _findings(model, file, report)
+
+
+def _findings(model: Model, file: str, report: ArtifactReport) -> Iterator[Finding]:
+    place = Place(file=file)
+    if not report.problems:
+        message = f"{shown(file)}: nothing in it runs when it is loaded ({_looked_at(report)})"
+        yield nothing_runs_on_load.passed(model, message, key=file, place=place)
+        return
+    for problem in report.problems[:MOST_TOLD]:
+        message = f"{shown(file)}{_where(problem)}: {problem.message}"
+        key = problem.key or problem.member
+        if problem.says in ("malicious", "suspicious"):
+            malicious = problem.says == "malicious"
+            yield nothing_runs_on_load.failed(
+                model,
+                message,
+                mend=_DELETE if malicious else _review(problem),
+                rule=problem.rule,
+                key=key,
+                place=place,
+                severity="critical" if malicious else "high",
+            )
+        else:
+            yield nothing_runs_on_load.unknown(
+                model, message, mend=_COULD_NOT_LOOK, rule=problem.rule, key=key, place=place
+            )
+
+
+def _where(problem: Problem) -> str:
+    member = f", {shown(problem.member)}" if problem.member else ""
+    return member + (f", byte {problem.offset}" if problem.offset is not None else "")
+
+
+def _looked_at(report: ArtifactReport) -> str:
+    told = [report.format.name]
+    if report.pickles.streams:
+        told.append(f"{report.pickles.opcodes} pickle opcodes in {report.pickles.streams} streams")
+        told.append(f"{len(report.pickles.globals)} names")
+    if report.members:
+        told.append(f"{report.members} members")
+    return ", ".join(told)
+
+
+def _review(problem: Problem) -> str:
+    if problem.rule.startswith("pickle.") and problem.key:
+        name = shown(problem.key)
+        return f"review {name} and list it under supply_chain.allow_globals in safecase.yaml, or convert the model"
+    return "do not load it before its maker has explained this; a fresh export in safetensors or ONNX has no such thing"
+
+
+def _nothing(model: Model, ctx: Context) -> Finding:
+    path = ctx.path(model.path)
+    message = "holds no weight file that is known" if path.exists() else "is not there"
+    mend = f"correct the path of {model.name} in {ctx.manifest_path or 'safecase.yaml'}, or put the file there"
+    place = Place(file=ctx.manifest_path, line=model.line) if ctx.manifest_path else None
+    return nothing_runs_on_load.unknown(model, f"{shown(model.path)} {message}", mend=mend, place=place, key=model.path)
+
+
+_DELETE = "do not load it: delete it, ask where it came from, and look at every machine that has loaded it"
+_COULD_NOT_LOOK = "convert the model to safetensors, ONNX or GGUF, which can be looked into whole"
