@@ -24,7 +24,7 @@ MINIMAL = "safecase: 1\nservice: {id: example}\n"
 CHECKS = {name: check for name, check in load().items() if check.where.startswith("safecase.measures.")}
 
 
-@pytest.mark.parametrize("check", CHECKS.values(), ids=str)
+@pytest.mark.parametrize("check", list(CHECKS.values()), ids=list(CHECKS))
 def test_a_check_has_a_page_and_both_examples(check: Check) -> None:
     for heading in ("## Why it matters", "## How it is checked", "## How to mend it", "## References"):
         assert heading in check.doc, f"{check.id}: its page lacks {heading}"
@@ -33,7 +33,7 @@ def test_a_check_has_a_page_and_both_examples(check: Check) -> None:
     assert (EXAMPLES / check.id / "fail").is_dir()
 
 
-@pytest.mark.parametrize("check", CHECKS.values(), ids=str)
+@pytest.mark.parametrize("check", list(CHECKS.values()), ids=list(CHECKS))
 def test_a_check_verifies_a_control_that_names_it(check: Check) -> None:
     assert check.id in catalogue().controls[check.control].checks
 
@@ -42,14 +42,14 @@ def test_every_check_that_the_catalogue_names_exists() -> None:
     assert {name for control in catalogue().controls.values() for name in control.checks} <= set(CHECKS)
 
 
-@pytest.mark.parametrize("check", CHECKS.values(), ids=str)
+@pytest.mark.parametrize("check", list(CHECKS.values()), ids=list(CHECKS))
 def test_a_check_passes_on_its_passing_example(check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     findings = _found(check, "pass", tmp_path, monkeypatch)
     assert findings
     assert [f for f in findings if f.verdict != "pass"] == []
 
 
-@pytest.mark.parametrize("check", CHECKS.values(), ids=str)
+@pytest.mark.parametrize("check", list(CHECKS.values()), ids=list(CHECKS))
 def test_a_check_fails_on_its_failing_example(check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = [f for f in _found(check, "fail", tmp_path, monkeypatch) if f.verdict == "fail"]
     assert failed

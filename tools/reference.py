@@ -113,7 +113,10 @@ def main() -> int:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
     if drifted:
-        print(f"error: docs/reference/{', '.join(drifted)} says something else than the code\nmend: make docs", file=sys.stderr)
+        print(
+            f"error: docs/reference/{', '.join(drifted)} says something else than the code\nmend: make docs",
+            file=sys.stderr,
+        )
     return 1 if drifted else 0
 
 

@@ -53,7 +53,9 @@ def test_findings_metrics_and_artefacts_come_back_from_a_process(tmp_path: Path)
         ("odd.deep", "broke: RecursionError"),
     ],
 )
-def test_a_check_that_cannot_look_is_unknown_with_the_reason_and_tried_again(check: str, said: str, tmp_path: Path) -> None:
+def test_a_check_that_cannot_look_is_unknown_with_the_reason_and_tried_again(
+    check: str, said: str, tmp_path: Path
+) -> None:
     answer = answers(tmp_path, check)[check]
     assert [f.verdict for f in answer.findings] == ["unknown"]
     assert said in answer.findings[0].message

@@ -15,7 +15,9 @@ STANDARD = Profile(text="medium and up", severity="medium")
 STRICT = Profile(text="all", signed=True)
 
 
-def claim(control: str, state: ClaimState, severity: Severity = "high", key: str = "", found: Severity = "high") -> Claim:
+def claim(
+    control: str, state: ClaimState, severity: Severity = "high", key: str = "", found: Severity = "high"
+) -> Claim:
     verdict = "fail" if state == "contested" else "unknown"
     finding = Finding(check="c", subject="m", verdict=verdict, message="seen", mend="mend it", severity=found, key=key)
     findings = () if state == "supported" else (finding,)
@@ -71,7 +73,9 @@ def test_an_unproven_claim_that_the_baseline_knows_still_blocks_when_it_is_conte
 def test_what_is_critical_is_never_known_to_a_baseline() -> None:
     bad = case(claim("SC-04", "contested", found="critical"))
     assert take(bad).gaps == ()
-    forged = to_bytes(take(bad)).replace(b'"gaps": []', b'"gaps": ["SC-04:' + bad.claims[0].findings[0].fingerprint.encode() + b'!"]')
+    forged = to_bytes(take(bad)).replace(
+        b'"gaps": []', b'"gaps": ["SC-04:' + bad.claims[0].findings[0].fingerprint.encode() + b'!"]'
+    )
     assert answer(bad, known=from_bytes(forged, "b.json", "shop").gaps).allowed is False
 
 
@@ -83,7 +87,9 @@ def test_a_baseline_is_the_same_bytes_for_the_same_gaps_and_tells_which_are_gone
     assert gone(taken, [first]) == ("SC-04:unproven",)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"schema":"x","service":"shop","made":"","gaps":[]}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[]", b"\xff", b'{"schema":"x","service":"shop","made":"","gaps":[]}']
+)
 def test_a_broken_baseline_closes_the_gate_with_a_word(content: bytes) -> None:
     with pytest.raises(UsageError):
         from_bytes(content, "b.json", "shop")

@@ -105,12 +105,22 @@ def test_an_exception_for_one_finding_does_not_cover_another() -> None:
 def test_an_attested_control_wants_a_person_and_a_day() -> None:
     decision = Decision(control="RC-21", applies=True, because=())
     given = Attestation(
-        control="RC-21", owner="ada", reason="signed", given="2026-01-01", expires="2026-12-31", place=Place(file="a.yaml")
+        control="RC-21",
+        owner="ada",
+        reason="signed",
+        given="2026-01-01",
+        expires="2026-12-31",
+        place=Place(file="a.yaml"),
     )
     assert claim_of(decision, ATTESTED, seen(), NOW).state == "unsupported"
     assert claim_of(decision, ATTESTED, seen(attestation=given), NOW).state == "supported"
     ended = Attestation(
-        control="RC-21", owner="ada", reason="signed", given="2025-01-01", expires="2025-12-31", place=Place(file="a.yaml")
+        control="RC-21",
+        owner="ada",
+        reason="signed",
+        given="2025-01-01",
+        expires="2025-12-31",
+        place=Place(file="a.yaml"),
     )
     assert claim_of(decision, ATTESTED, seen(attestation=ended), NOW).state == "unsupported"
 
@@ -130,9 +140,11 @@ def test_what_is_contested_is_mended_before_what_nobody_looked_at() -> None:
 states = st.sampled_from(get_args(EvidenceState))
 verdicts = st.sampled_from(get_args(Verdict))
 some_standing = st.builds(
-    lambda verdict, state, subject: standing(verdict, state, subject)
-    if state != "missing"
-    else Standing(check="c", subject=subject, state="missing"),
+    lambda verdict, state, subject: (
+        standing(verdict, state, subject)
+        if state != "missing"
+        else Standing(check="c", subject=subject, state="missing")
+    ),
     verdicts,
     states,
     st.sampled_from(["a", "b", "c"]),

@@ -65,7 +65,19 @@ def test_a_word_held_against_a_number_does_not_hold() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["__import__('os')", "a()", "a[0]", "lambda: a", "a if b else c", "a + b", "f'{a}'", "(a := b)", "a < b < c", "", "a and"],
+    [
+        "__import__('os')",
+        "a()",
+        "a[0]",
+        "lambda: a",
+        "a if b else c",
+        "a + b",
+        "f'{a}'",
+        "(a := b)",
+        "a < b < c",
+        "",
+        "a and",
+    ],
 )
 def test_what_is_not_a_predicate_is_refused(text: str) -> None:
     with pytest.raises(SafecaseError, match="cannot be read"):

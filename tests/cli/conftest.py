@@ -66,4 +66,6 @@ def safecase(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 
 def git(folder: Path, *arguments: str) -> None:
     """Run git in a folder as somebody."""
-    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=folder, check=True, capture_output=True
+    )

@@ -37,7 +37,18 @@ def test_only_what_changed_is_looked_at_again(service: Path, safecase: Call) -> 
 
 def test_the_contract_of_the_case_holds(service: Path, safecase: Call) -> None:
     case = json.loads(safecase("assess", "--format", "json").out)
-    assert {"schema", "service", "at", "as_of", "catalogue", "verdict", "measures", "risk_groups", "claims", "next"} <= set(case)
+    assert {
+        "schema",
+        "service",
+        "at",
+        "as_of",
+        "catalogue",
+        "verdict",
+        "measures",
+        "risk_groups",
+        "claims",
+        "next",
+    } <= set(case)
     assert [m["id"] for m in case["measures"]][:2] == ["threat_modelling", "training"]
     claim = claims(safecase("show", "case", "--format", "json"))["SC-03"]
     assert claim["state"] == "supported"
@@ -90,7 +101,9 @@ def test_the_same_input_gives_the_same_bytes(service: Path, safecase: Call, monk
         (("-C", "nowhere", "assess"), "nowhere"),
     ],
 )
-def test_a_wrong_call_is_one_sentence_and_exit_2(arguments: tuple[str, ...], said: str, service: Path, safecase: Call) -> None:
+def test_a_wrong_call_is_one_sentence_and_exit_2(
+    arguments: tuple[str, ...], said: str, service: Path, safecase: Call
+) -> None:
     ran = safecase(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
@@ -139,10 +152,14 @@ def test_a_folder_that_may_not_be_written_keeps_no_evidence_and_says_so(service:
     assert "evidence cannot be kept" in ran.err
 
 
-def test_an_endpoint_that_does_not_answer_leaves_the_claim_open_and_is_tried_again(service: Path, safecase: Call) -> None:
+def test_an_endpoint_that_does_not_answer_leaves_the_claim_open_and_is_tried_again(
+    service: Path, safecase: Call
+) -> None:
     (service / "safecase.yaml").write_text(MANIFEST + "testing: {attacks: {seconds: 2}}\n")
-    text = (service / "safecase.yaml").read_text().replace(
-        "exposure: isolated}", 'exposure: public, endpoint: "http://127.0.0.1:9/v1"}'
+    text = (
+        (service / "safecase.yaml")
+        .read_text()
+        .replace("exposure: isolated}", 'exposure: public, endpoint: "http://127.0.0.1:9/v1"}')
     )
     (service / "safecase.yaml").write_text(text)
     ran = safecase("assess", "--format", "json")

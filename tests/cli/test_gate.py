@@ -101,6 +101,8 @@ def test_a_pull_request_is_judged_by_its_target_branch(
     assert json.loads(ran.out)["policy"]["source"] == "origin/main"
 
 
-def test_the_strict_gate_wants_a_ledger_signed_by_the_key_it_names(repository: Path, safecase: Call, tmp_path: Path) -> None:
+def test_the_strict_gate_wants_a_ledger_signed_by_the_key_it_names(
+    repository: Path, safecase: Call, tmp_path: Path
+) -> None:
     other = "0" * 16
     assert "ledger" in gate(safecase, "--key", other)[1]

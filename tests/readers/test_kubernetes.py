@@ -66,7 +66,11 @@ def test_selectors_match_as_the_api_says(selector: dict[str, Any], selected: boo
         ("{podSelector: {}, ingress: [{ports: [{port: 80}]}]}", ("Ingress",), ()),
         ("{podSelector: {}, ingress: [{from: [{namespaceSelector: {}}]}]}", ("Ingress",), ("Ingress",)),
         ("{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]}", ("Ingress",), ("Ingress",)),
-        ("{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]}]}", ("Ingress",), ()),
+        (
+            "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]}]}",
+            ("Ingress",),
+            (),
+        ),
     ],
 )
 def test_a_policy_binds_what_it_says_and_an_open_rule_is_seen(
@@ -101,14 +105,20 @@ def test_kubernetes_is_told_from_other_yaml() -> None:
 
 SHAPES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["kind", "spec", "metadata", "template", "labels", "ingress", "from"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["kind", "spec", "metadata", "template", "labels", "ingress", "from"]), inner, max_size=4
+        )
+    ),
     max_leaves=12,
 )
 
 
 @given(st.sampled_from([*KINDS, "NetworkPolicy", "List"]), SHAPES)
-def test_objects_of_any_shape_are_read_or_named(tmp_path_factory: pytest.TempPathFactory, kind: str, spec: object) -> None:
+def test_objects_of_any_shape_are_read_or_named(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, spec: object
+) -> None:
     import json
 
     folder = tmp_path_factory.mktemp("k")

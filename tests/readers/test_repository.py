@@ -18,7 +18,9 @@ def write(folder: Path, *paths: str) -> None:
 
 
 def git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=folder, check=True, capture_output=True
+    )
 
 
 def test_files_are_listed_sorted_and_tool_folders_are_not_walked(tmp_path: Path) -> None:

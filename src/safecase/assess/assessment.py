@@ -105,7 +105,8 @@ def planned_again(prepared: Prepared, decisions: tuple[Decision, ...]) -> Prepar
     wishes = prepared.wishes
     chosen = _chosen(wishes.only, prepared.catalogue)
     planned = plan(decisions, prepared.known, chosen=chosen, again=wishes.again)
-    runnable, left = [], []
+    runnable: list[Task] = []
+    left: list[Task] = []
     for task, fits in affordable(planned.tasks, calls=wishes.calls, money=wishes.money, seconds=wishes.seconds):
         asks = prepared.checks[task.check].network
         (runnable if fits and not (wishes.offline and asks) else left).append(task)
@@ -122,18 +123,19 @@ def run(
         return
     width = prepared.wishes.jobs or prepared.service.manifest.settings.jobs or (os.cpu_count() or 1)
     worker = executor or LocalExecutor(width)
-    done = 0
-    for job, answer in worker.map([_job(t, prepared) for t in tasks.values()]):
+    answers = worker.map([_job(t, prepared) for t in tasks.values()])
+    for done, (job, answer) in enumerate(answers, start=1):
         task = tasks[job.check, job.subject.name]
         draft = _draft(task, _with_unreadable(task, answer, prepared), prepared)
         prepared.ledger.append([draft], objects={d: k.content for d, k in answer.kept.items()})
-        done += 1
         if told is not None:
             told(Progress(done, len(tasks), job.check, job.subject.name, draft.verdict))
         yield from draft.findings
 
 
-def conclude(prepared: Prepared, *, notes: Sequence[str] = (), exceptions: Sequence[ExceptionBlock] | None = None) -> Case:
+def conclude(
+    prepared: Prepared, *, notes: Sequence[str] = (), exceptions: Sequence[ExceptionBlock] | None = None
+) -> Case:
     """Judge by what the ledger holds now; `exceptions` replaces those of the manifest (the gate's policy)."""
     known = msgspec.structs.replace(prepared.known, evidence=by_group(prepared.ledger.read()))
     standings = plan(prepared.decisions, known, chosen=lambda _control, _check: False)
@@ -201,7 +203,9 @@ def _with_unreadable(task: Task, answer: Answer, prepared: Prepared) -> Answer:
         return answer
     mend = "give the assessment the right to read it, or name it under settings.exclude"
     more = tuple(
-        Finding(check=task.check, subject=task.subject.name, verdict="unknown", message=f"not looked at: {what}", mend=mend)
+        Finding(
+            check=task.check, subject=task.subject.name, verdict="unknown", message=f"not looked at: {what}", mend=mend
+        )
         for what in prepared.inventory.unreadable[:20]
     )
     return msgspec.structs.replace(answer, findings=(*answer.findings, *more))

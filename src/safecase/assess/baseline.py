@@ -48,5 +48,3 @@ def from_bytes(content: bytes, file: str, service: str) -> Baseline:
 def gone(baseline: Baseline, claims: Iterable[Claim]) -> tuple[str, ...]:
     """Give the gaps that the baseline knows and that are there no more: it can be written anew without them."""
     return tuple(sorted(set(baseline.gaps) - set(baseline_of(claims))))
-
-

@@ -110,7 +110,9 @@ class _Worker:
             return Answer.failed(job, f"took longer than {job.seconds:g} s and was stopped", mend=_LONGER)
         except (OSError, EOFError, ValueError, msgspec.MsgspecError) as why:
             code = self.stop()
-            return Answer.failed(job, f"its process ended without an answer (exit {code}; {type(why).__name__})", mend=_BROKEN)
+            return Answer.failed(
+                job, f"its process ended without an answer (exit {code}; {type(why).__name__})", mend=_BROKEN
+            )
         return answer
 
     def stop(self) -> int | None:

@@ -58,7 +58,11 @@ def gate(
     deciding.sort(key=lambda d: (not d.blocks, -SEVERITIES.index(d.severity), d.control))
     allowed = False if any(d.blocks for d in deciding) else None if deciding else True
     return Gate(
-        profile=name, source=source, allowed=allowed, deciding=tuple(deciding[:MOST_DECIDING]), known=len(asked) - len(new)
+        profile=name,
+        source=source,
+        allowed=allowed,
+        deciding=tuple(deciding[:MOST_DECIDING]),
+        known=len(asked) - len(new),
     )
 
 

@@ -67,7 +67,8 @@ def judge(
 ) -> Judgement:
     """Judge every control of the catalogue; `seen` holds what is known of those that apply."""
     claims = tuple(
-        claim_of(decision, controls[decision.control], seen.get(decision.control, NOTHING), now) for decision in decisions
+        claim_of(decision, controls[decision.control], seen.get(decision.control, NOTHING), now)
+        for decision in decisions
     )
     measures = tuple(_measure(measure, claims) for measure in MEASURES)
     return Judgement(
@@ -92,14 +93,17 @@ def claim_of(decision: Decision, control: Control, seen: Seen, now: datetime) ->
     """Judge one control."""
     if not decision.applies:
         return _claim(control, decision, "not_applicable")
-    findings = tuple(f for s in seen.standings if s.record for f in s.record.findings)
+    counting = [s for s in seen.standings if s.record and s.state != "void"]
+    findings = tuple(f for s in counting if s.record for f in s.record.findings)
+    against = [f for s in counting if s.record and s.state in ("fresh", "due") for f in s.record.findings]
     today = now.date()
     exemptions = [e for e in seen.exemptions if e.control == control.id and valid_on(e, today)]
-    open_ones = [f for f in findings if f.verdict == "fail" and not any(covers(e, f) for e in exemptions)]
+    failing = [f for f in against if f.verdict == "fail"]
+    open_ones = [f for f in failing if not any(covers(e, f) for e in exemptions)]
     gaps = _gaps(control, seen, today)
     state = _state(
         contested=bool(open_ones),
-        excused=any(f.verdict == "fail" for f in findings),
+        excused=bool(failing),
         gaps=[state for state, _ in gaps],
         whole=any(not (e.check or e.subject or e.fingerprint) for e in exemptions),
     )

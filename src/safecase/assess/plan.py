@@ -36,6 +36,8 @@ class Standing(Noun, frozen=True):
     subject: str
     state: EvidenceState
     record: Record | None = None
+    retry: bool = False
+    """The latest attempt could not look: it is tried again."""
 
 
 class Lacking(Noun, frozen=True):
@@ -125,21 +127,23 @@ def digests_of(check: Check, subject: Subject, known: Known) -> tuple[tuple[str,
 def _standing(check: Check, subject: Subject, known: Known) -> Standing:
     recorded = known.evidence.get((check.id, (subject.name,)), ())
     of_this_version = [r for r in recorded if r.check_version == check.version]
-    record, state = newest(
-        of_this_version,
-        dict(digests_of(check, subject, known)),
-        known.now,
-        revoked=frozenset(known.manifest.settings.revoked_signers),
-    )
+    today, revoked = dict(digests_of(check, subject, known)), frozenset(known.manifest.settings.revoked_signers)
+    record, state = newest(of_this_version, today, known.now, revoked)
     if state == "missing" and recorded:
         state = "void"  # the check itself changed
-    return Standing(check=check.id, subject=subject.name, state=state, record=record)
+    retry = record is not None and record.transient
+    if retry:
+        # A failure must not go away because the service could not be reached the last time.
+        looked, before = newest([r for r in of_this_version if not r.transient], today, known.now, revoked)
+        if looked is not None and looked.verdict == "fail" and before in ("fresh", "due"):
+            record, state = looked, before
+    return Standing(check=check.id, subject=subject.name, state=state, record=record, retry=retry)
 
 
 def _why(standing: Standing, *, again: bool) -> Why | None:
     if again:
         return "asked"
-    if standing.record is not None and standing.record.transient:
+    if standing.retry:
         return "retry"
     return None if standing.state == "fresh" else standing.state
 

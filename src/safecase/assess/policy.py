@@ -93,7 +93,16 @@ def in_scope(here: Iterable[Decision], there: Mapping[str, Decision], source: st
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
-    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*", *arguments]
+    command = [
+        "git",
+        "-c",
+        "core.fsmonitor=false",
+        "-c",
+        "core.hooksPath=/dev/null",
+        "-c",
+        "safe.directory=*",
+        *arguments,
+    ]
     try:
         answer = subprocess.run(command, cwd=folder, capture_output=True, timeout=GIT_SECONDS, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.SubprocessError):

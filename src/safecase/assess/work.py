@@ -85,9 +85,13 @@ def perform(job: Job) -> Answer:
     except SafecaseError as why:
         return Answer.failed(job, f"met {shown(why.message, MOST_CHARACTERS)}", mend=why.mend)
     except MemoryError:
-        return Answer.failed(job, "needed more memory than it may take", mend="exclude what is too large to be looked at")
+        return Answer.failed(
+            job, "needed more memory than it may take", mend="exclude what is too large to be looked at"
+        )
     except Exception as why:  # noqa: BLE001 one broken check never hides the others
-        return Answer.failed(job, f"broke: {_said(why)}", mend="a defect of the check: report it with `safecase --version`")
+        return Answer.failed(
+            job, f"broke: {_said(why)}", mend="a defect of the check: report it with `safecase --version`"
+        )
     return Answer(
         findings=findings,
         metrics=tuple(context.metrics),

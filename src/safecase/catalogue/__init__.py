@@ -1,1 +1,1 @@
-"""What could go wrong and what must hold, as data in our own words: `data/*.yaml`, one reader, one predicate language."""
+"""What could go wrong and what must hold, as data in our own words, with one reader and one predicate language."""

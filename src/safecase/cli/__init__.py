@@ -9,8 +9,12 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from safecase.cli.console import Mode
 
 VERBS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo:demo", "Assess an embedded AI service, for a first look."),
@@ -73,10 +77,14 @@ class _Verbs(click.Group):
 )
 @click.option("-C", "folder", metavar="DIR", type=click.Path(file_okay=False), help="Work as if started in DIR.")
 @click.option(
-    "--color", "colour", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour of what is printed."
+    "--color",
+    "colour",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Colour of what is printed.",
 )
 @click.version_option(package_name="safecase", message="safecase %(version)s")
-def app(folder: str | None, colour: str) -> None:
+def app(folder: str | None, colour: Mode) -> None:
     """The safety case of an AI service as code, with evidence that was really collected."""
     if folder is not None:
         try:
@@ -108,7 +116,7 @@ def _run() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader went away: nothing is left to flush to it
         return 0
-    except Exception as why:
+    except Exception as why:  # noqa: BLE001 a traceback is a defect; SAFECASE_DEBUG shows it
         return _failed(why)
     return code if isinstance(code, int) else 0
 

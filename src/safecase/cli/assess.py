@@ -17,7 +17,9 @@ from safecase.cli.options import format_option, output_option, run_options, serv
 @click.option("-v", "--verbose", is_flag=True, help="Every claim with its findings.")
 @format_option
 @output_option
-def assess(service: Path | None, dry_run: bool, verbose: bool, form: str, outputs: tuple[Path, ...], **wishes: Any) -> int:
+def assess(
+    service: Path | None, dry_run: bool, verbose: bool, form: str, outputs: tuple[Path, ...], **wishes: Any
+) -> int:
     """Look at the service whose safecase.yaml lies here (or in DIR) and write its safety case.
 
     Only checks whose evidence is missing, old or void run. It looks and does not judge: the exit code is 0 when it

@@ -31,4 +31,6 @@ def baseline(service: Path | None, output: Path) -> None:
         known = baselines.from_bytes(output.read_bytes(), str(output), case.service)
         console.say(f"{len(baselines.gone(known, case.claims))} gaps of the old baseline are gone")
     write(output, baselines.to_bytes(taken))
-    console.say(f"{output}: {len(taken.gaps)} gaps; name it under gate.baseline in {prepared.service.file}, and commit both")
+    console.say(
+        f"{output}: {len(taken.gaps)} gaps; name it under gate.baseline in {prepared.service.file}, and commit both"
+    )

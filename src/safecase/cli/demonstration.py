@@ -19,7 +19,9 @@ def show(folder: Path, *, hardened: bool, offline: bool) -> None:
     from datetime import date
 
     service = materialise(folder / ("hardened" if hardened else "service"), hardened=hardened, today=date.today())
-    console.say(f"A support chatbot in {service}; {'with what can be mended mended' if hardened else 'as many ship it'}.")
+    console.say(
+        f"A support chatbot in {service}; {'with what can be mended mended' if hardened else 'as many ship it'}."
+    )
     with Stage(service, offline=offline, say=console.say) as stage:
         os.environ.update(stage.environment)
         prepared = prepare(read.read(read.find(service)), Wishes(again=True))

@@ -27,6 +27,8 @@ def explain(ids: tuple[str, ...], form: str) -> None:
         return
     found = [pages.page(wanted) for wanted in ids]
     if form == "json":
-        console.result(json.dumps([{"id": p.id, "kind": p.kind, "title": p.title, "text": p.text} for p in found], indent=2) + "\n")
+        console.result(
+            json.dumps([{"id": p.id, "kind": p.kind, "title": p.title, "text": p.text} for p in found], indent=2) + "\n"
+        )
     else:
         console.result("\n".join(p.text for p in found))

@@ -16,8 +16,14 @@ TARGET_BRANCH = (("GITHUB_BASE_REF", "origin/"), ("CI_MERGE_REQUEST_TARGET_BRANC
 
 @click.command()
 @service_argument
-@click.option("--profile", type=click.Choice(["starter", "standard", "strict"]), help="How much it asks (else the policy's).")
-@click.option("--policy", metavar="REV|FILE", help="Take the rules from this revision or manifest; in a pull request, from its target.")
+@click.option(
+    "--profile", type=click.Choice(["starter", "standard", "strict"]), help="How much it asks (else the policy's)."
+)
+@click.option(
+    "--policy",
+    metavar="REV|FILE",
+    help="Take the rules from this revision or manifest; in a pull request, from its target.",
+)
 @click.option("--baseline", type=click.Path(path_type=Path), help="Only gaps that are not in FILE block.")
 @click.option("--key", metavar="FILE|ID", help="The ledger must be signed by this key.")
 @run_options

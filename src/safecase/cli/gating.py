@@ -38,7 +38,13 @@ def policy_of(service: ServiceDescription, wanted: str | None) -> Policy:
 
 
 def judge(
-    service: ServiceDescription, policy: Policy, wishes: Wishes, *, profile: str | None, baseline: Path | None, key: str | None
+    service: ServiceDescription,
+    policy: Policy,
+    wishes: Wishes,
+    *,
+    profile: str | None,
+    baseline: Path | None,
+    key: str | None,
 ) -> Judged:
     """Assess by the policy's rules and answer."""
     ruled = ruled_by(service, policy)

@@ -29,12 +29,16 @@ def run_options(command: Command) -> Command:
     """Add what decides which checks run, and at what cost."""
     for option in reversed(
         (
-            click.option("--only", multiple=True, metavar="ID", help="Only this control, check or measure; may be repeated."),
+            click.option(
+                "--only", multiple=True, metavar="ID", help="Only this control, check or measure; may be repeated."
+            ),
             click.option("--again", is_flag=True, help="Run checks whose evidence is still fresh, too."),
             click.option("--offline", is_flag=True, help="Ask nothing of the running service."),
             click.option("--jobs", type=click.IntRange(1, 64), help="How many checks at once."),
             click.option("--max-calls", "calls", type=click.IntRange(0), help="Calls of the service at the most."),
-            click.option("--max-money", "money", type=click.FloatRange(0), help="Money at the most, as the manifest prices it."),
+            click.option(
+                "--max-money", "money", type=click.FloatRange(0), help="Money at the most, as the manifest prices it."
+            ),
             click.option("--max-minutes", "minutes", type=click.FloatRange(0), help="Estimated minutes at the most."),
             click.option(
                 "--i-own-this-target",

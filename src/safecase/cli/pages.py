@@ -24,8 +24,8 @@ EXIT_CODES: Mapping[str, str] = {
 }
 
 WORDS: Mapping[str, str] = {
-    "supported": "Every check on every subject passed with fresh evidence, and every attestation that is wanted is given.",
-    "contested": "Fresh evidence speaks against it. Mend it, or let its owner accept it under `exceptions:` for a time.",
+    "supported": "Every check on every subject passed with fresh evidence, and every attestation wanted is given.",
+    "contested": "Fresh evidence speaks against it. Mend it, or let its owner accept it for a time (`exceptions:`).",
     "unsupported": "Nobody looked, or what was seen could not be judged. Absence of evidence is not a pass.",
     "stale": "It was looked at too long ago: `safecase assess` looks again.",
     "accepted": "It is open, and an owner accepts that until the exception's last day.",
@@ -58,7 +58,9 @@ def page(wanted: str) -> Page:
     from safecase.service.keys import all_keys
 
     known = {*catalogue().controls, *check_pages(), *EXIT_CODES, *MEASURES, *WORDS, *all_keys()}
-    raise UsageError(f"nothing is called {wanted!r}{did_you_mean(wanted, known)}", mend="safecase explain lists all ids")
+    raise UsageError(
+        f"nothing is called {wanted!r}{did_you_mean(wanted, known)}", mend="safecase explain lists all ids"
+    )
 
 
 def index() -> str:

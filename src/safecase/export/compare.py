@@ -14,7 +14,9 @@ def compared(before: Case, after: Case, *, width: int = 80, unicode: bool = True
         if was.get(claim.control, "not_applicable") != claim.state:
             moved = f"{was.get(claim.control, 'not there')} {arrow} {claim.state}"
             lines.append(f"  {claim.control:<6} {moved:<28} {claim.title}"[:width])
-    still = [claim.control for claim in after.claims if claim.state == "contested" and was.get(claim.control) == "contested"]
+    still = [
+        claim.control for claim in after.claims if claim.state == "contested" and was.get(claim.control) == "contested"
+    ]
     if still:
         lines.append(f"Still contested: {', '.join(still)}"[:width])
     return "\n".join(lines) + "\n"

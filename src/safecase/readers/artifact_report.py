@@ -60,9 +60,8 @@ class Problems:
         known = self._found.get(name)
         if known is None:
             # A flood of harmless ones must not push out a worse one that comes last.
-            if len(self._found) < MOST_PROBLEMS or (
-                problem.says == "malicious" and len(self._found) < 2 * MOST_PROBLEMS
-            ):
+            most = 2 * MOST_PROBLEMS if problem.says == "malicious" else MOST_PROBLEMS
+            if len(self._found) < most:
                 self._found[name] = problem
         elif WORST_FIRST.index(problem.says) < WORST_FIRST.index(known.says):
             self._found[name] = problem

@@ -12,7 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from safecase.readers import archives, keras_config, tensor_headers
+from safecase.readers import (
+    archive_zip,
+    archives,
+    chat_templates,
+    keras_config,
+    onnx_graph,
+    skops_schema,
+    tensor_headers,
+)
 from safecase.readers.artifact_report import Deadline, FileVerdict, Problem, worst
 from safecase.readers.pickle_policy import Policy
 from safecase.readers.pickles import Limits, PickleReport, ScanSession, seems_pickle
@@ -21,28 +29,33 @@ from safecase.vocabulary import Noun
 
 MOST_DEPTH: Final = 4
 PEEK: Final = 4096
+XML_WINDOW: Final = 1024 * 1024
+MOST_XML: Final = 1024 * XML_WINDOW
 _PICKLES: Final = frozenset({"pickle", "joblib", "pytorch_legacy"})
 _ZIPS: Final = frozenset(
-    ["zip", "model_zip", "pytorch_zip", "torchscript", "torch_archive", "keras_v3", "skops", "npz", "npz_object"]
+    {"zip", "model_zip", "pytorch_zip", "torchscript", "torch_archive", "keras_v3", "skops", "npz", "npz_object"}
 )
-_LOADER_RUNS_NOTHING: Final = frozenset(
-    ["tflite", "xgboost_json", "xgboost_ubj", "lightgbm", "catboost", "npy", "npz", "safetensors", "gguf"]
-)
-"""Formats whose content is numbers and texts to their loader, whatever it is."""
-
 _NOT_LOOKED_INTO: Final = {
-    "onnx": "external data and operators of ONNX",
     "tf_saved_model": "the operators of a TensorFlow graph",
     "coreml": "custom layers of Core ML",
-    "pmml": "entities and extensions of PMML",
-    "openvino": "entities and extensions of OpenVINO",
     "rds": "promises in R data",
     "executorch": "delegates of ExecuTorch",
     "seven_zip": "7z archives",
-    "skops": "what a skops schema makes its loader import",
     "torch_archive": "the handler of a TorchServe archive, which is a program",
 }
+_CONFIGURATIONS: Final = {
+    ("keras_v3", "config.json"): keras_config.check_config,
+    ("skops", "schema.json"): skops_schema.check_schema,
+}
 _PICKLE_NAMES: Final = (".pkl", ".pickle", ".p", ".joblib", ".dill", ".debug_pkl")
+
+
+_UNKNOWN: Final = {
+    "unknown": "its content is no format that is known",
+    "empty": "it is empty",
+    "lfs_pointer": "it is a pointer of Git LFS, not the file itself",
+}
+_PROGRAMS: Final = (".py", ".pyc", ".so", ".dll", ".dylib", ".exe", ".sh")
 
 
 class ArtifactReport(Noun, frozen=True):
@@ -101,28 +114,17 @@ class _Looker:
     def _by_kind(self, file: BinaryIO, size: int, name: str, member: str, kind: WeightFormat) -> None:
         if kind.name in _PICKLES and not archives.compression_of(archives.peek(file, 16)):
             self.session.streams_of(file, size, member, surely=True)
-            if archives.is_zip(file, size):
+            if archive_zip.is_zip(file, size):
                 self._zip(file, size, member, kind.name)
         elif kind.name in ("joblib", "compressed"):
             self._compressed(file, size, name, member)
         elif kind.name in _ZIPS:
             self._zip(file, size, member, kind.name)
-        elif kind.name in ("pytorch_tar", "tar"):
-            self._tar(file, size, member)
-        elif kind.name == "npy_object":
-            self._npy(file, size, member)
-        elif kind.name == "safetensors":
-            tensor_headers.check_safetensors(file, size, self.problems, member)
-        elif kind.name == "gguf":
-            tensor_headers.check_gguf(file, size, self.problems, member)
-        elif kind.name == "hdf5":
-            keras_config.search_hdf5(file, size, self.problems, member)
-        elif kind.name == "llamafile":
-            message = "a llamafile is a program, which its user starts"
-            self.problems.add("program.llamafile", "suspicious", message, member=member)
+        elif kind.name in _READERS:
+            _READERS[kind.name](self, file, size, member)
         if kind.name in _NOT_LOOKED_INTO:
             self._unsupported(f"not looked into yet: {_NOT_LOOKED_INTO[kind.name]}", member, kind.name)
-        elif kind.name in ("unknown", "empty", "lfs_pointer") and not member:
+        elif kind.name in _UNKNOWN and not member:
             self._unsupported(_UNKNOWN[kind.name] + (f" ({kind.detail})" if kind.detail else ""), member, kind.name)
 
     def _unsupported(self, message: str, member: str, key: str) -> None:
@@ -158,23 +160,22 @@ class _Looker:
     def _zip(self, file: BinaryIO, size: int, member: str, kind: str) -> None:
         where = f"{member}!" if member else ""
         with self._reading(member):
-            for entry in archives.zip_members(file, size, self.problems, where):
+            for entry in archive_zip.zip_members(file, size, self.problems, where):
                 with self._reading(where + entry.name):
                     self._zip_member(file, entry, where + entry.name, kind)
 
-    def _zip_member(self, file: BinaryIO, entry: archives.Member, member: str, kind: str) -> None:
+    def _zip_member(self, file: BinaryIO, entry: archive_zip.Member, member: str, kind: str) -> None:
         self.members += 1
         name = PurePosixPath(entry.name).name
-        beginning, _ = archives.open_member(file, entry, self.budget, PEEK)
+        beginning, _ = archive_zip.open_member(file, entry, self.budget, PEEK)
         prefix = beginning.read(PEEK)
         named = name.endswith(_PICKLE_NAMES)
-        if kind == "keras_v3" and entry.name == "config.json":
-            opened, length = archives.open_member(file, entry, self.budget)
-            keras_config.check_config(
-                opened.read(min(length, keras_config.MOST_CONFIG)), self.problems, self.policy, member
-            )
+        if (kind, entry.name) in _CONFIGURATIONS:
+            opened, length = archive_zip.open_member(file, entry, self.budget)
+            content = opened.read(min(length, keras_config.MOST_CONFIG))
+            _CONFIGURATIONS[kind, entry.name](content, self.problems, self.policy, member)
         elif named or seems_pickle(prefix) or _may_hold_more(prefix):
-            opened, length = archives.open_member(file, entry, self.budget)
+            opened, length = archive_zip.open_member(file, entry, self.budget)
             found = identify_stream(opened, length, name)
             if found.name in _PICKLES or (named and found.name == "unknown"):
                 self.session.streams_of(opened, length, member, surely=named)
@@ -185,7 +186,31 @@ class _Looker:
         if entry.size > archives.BOMB_SIZE and entry.size > archives.BOMB_RATIO * max(1, entry.packed):
             raise archives.Bomb(f"{entry.packed} bytes unpack to {entry.size}")
 
-    def _tar(self, file: BinaryIO, size: int, member: str) -> None:
+    def gguf(self, file: BinaryIO, size: int, member: str) -> None:
+        """Look at the header, and at the templates that a server renders."""
+        header = tensor_headers.check_gguf(file, size, self.problems, member)
+        for template in header.templates:
+            chat_templates.check_template(template, self.problems, member)
+
+    def xml(self, file: BinaryIO, size: int, member: str) -> None:
+        """Entities make a parser read files; nothing else in these formats is acted upon."""
+        file.seek(0)
+        for _ in range(0, min(size, MOST_XML), XML_WINDOW):
+            window = file.read(XML_WINDOW)
+            if b"<!DOCTYPE" in window or b"<!ENTITY" in window:
+                message = "it declares entities, which a parser may read from files and addresses"
+                self.problems.add("xml.entities", "malicious", message, member=member)
+                return
+            file.seek(-16 if len(window) == XML_WINDOW else 0, io.SEEK_CUR)
+        if size > MOST_XML:
+            self.problems.add("xml.large", "error", f"only its first {MOST_XML} bytes were searched", member=member)
+
+    def llamafile(self, _file: BinaryIO, _size: int, member: str) -> None:
+        """Nothing to look for: it is what it is."""
+        message = "a llamafile is a program, which its user starts"
+        self.problems.add("program.llamafile", "suspicious", message, member=member)
+
+    def tar(self, file: BinaryIO, size: int, member: str) -> None:
         with self._reading(member):
             for name, start, length in archives.tar_members(file, size):
                 self.members += 1
@@ -197,7 +222,7 @@ class _Looker:
                 else:
                     self.look(part, length, name, inside, kind)
 
-    def _npy(self, file: BinaryIO, size: int, member: str) -> None:
+    def npy(self, file: BinaryIO, size: int, member: str) -> None:
         """Behind the header of an array of objects lies one pickle."""
         head = archives.peek(file, 12)
         wide = head[6:7] != b"\x01"
@@ -206,14 +231,6 @@ class _Looker:
             self.problems.add("npy.header", "error", "its header is longer than the file", member=member)
             return
         self.session.streams_of(archives.section(file, start, size - start), size - start, member, surely=True)
-
-
-_UNKNOWN: Final = {
-    "unknown": "its content is no format that is known",
-    "empty": "it is empty",
-    "lfs_pointer": "it is a pointer of Git LFS, not the file itself",
-}
-_PROGRAMS: Final = (".py", ".pyc", ".so", ".dll", ".dylib", ".exe", ".sh")
 
 
 class _Session(ScanSession):
@@ -229,7 +246,7 @@ class _Session(ScanSession):
         """Look at every pickle stream of a file or member."""
         super().look_within(stream, size, member, surely=surely)
 
-    def look_within(self, stream: BinaryIO, size: int, member: str, *, surely: bool = True) -> None:
+    def look_within(self, stream: BinaryIO, size: int, member: str, *, surely: bool = True) -> None:  # noqa: ARG002
         """Look at bytes within a pickle by whatever they are."""
         self._inside(stream, size, member)
 
@@ -241,3 +258,19 @@ def _may_hold_more(prefix: bytes) -> bool:
         or prefix[8:10] == b'{"'
         or archives.is_tar(prefix)
     )
+
+
+_READERS: Final[dict[str, Callable[[_Looker, BinaryIO, int, str], object]]] = {
+    "pytorch_tar": _Looker.tar,
+    "tar": _Looker.tar,
+    "npy_object": _Looker.npy,
+    "gguf": _Looker.gguf,
+    "pmml": _Looker.xml,
+    "openvino": _Looker.xml,
+    "llamafile": _Looker.llamafile,
+    "safetensors": lambda looker, f, size, m: tensor_headers.check_safetensors(f, size, looker.problems, m),
+    "onnx": lambda looker, f, size, m: onnx_graph.check_onnx(f, size, looker.problems, m),
+    "hdf5": lambda looker, f, size, m: keras_config.search_config(f, size, looker.problems, m),
+    "tf_saved_model": lambda looker, f, size, m: keras_config.search_config(f, size, looker.problems, m),
+}
+"""Who looks at a format that is no container."""

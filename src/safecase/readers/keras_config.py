@@ -84,8 +84,8 @@ def _tell(problems: Problems, says: FileVerdict, full: str, member: str) -> None
     problems.add("keras.module", says, message, member=member, key=full)
 
 
-def search_hdf5(file: BinaryIO, size: int, problems: Problems, member: str) -> None:
-    """Search the bytes of an HDF5 file for the configuration of a Lambda layer."""
+def search_config(file: BinaryIO, size: int, problems: Problems, member: str) -> None:
+    """Search the bytes of an HDF5 file, or of a TensorFlow graph, for the configuration of a Lambda layer."""
     at = 0
     while at < min(size, MOST_SEARCHED):
         file.seek(at)
@@ -99,4 +99,4 @@ def search_hdf5(file: BinaryIO, size: int, problems: Problems, member: str) -> N
             return
         at += _WINDOW - _OVERLAP
     if size > MOST_SEARCHED:
-        problems.add("hdf5.large", "error", f"only its first {MOST_SEARCHED} bytes were searched", member=member)
+        problems.add("keras.large", "error", f"only its first {MOST_SEARCHED} bytes were searched", member=member)

@@ -136,7 +136,9 @@ def _hashed(package: Mapping[str, Any]) -> bool:
 
 
 def _whole_commit(package: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
-    commit = source.get("resolved_reference") or _mapping(package.get("vcs")).get("commit-id") or package.get("revision")
+    commit = (
+        source.get("resolved_reference") or _mapping(package.get("vcs")).get("commit-id") or package.get("revision")
+    )
     git = str(source.get("git", ""))
     return bool(re.search(r"(^|#)[0-9a-f]{40}$", str(commit or git)))
 
@@ -161,7 +163,10 @@ def _pyproject(path: str, text: str) -> PackageFile:
     project, tool = _mapping(document.get("project")), _mapping(document.get("tool"))
     poetry = _mapping(tool.get("poetry"))
     wanted = [*_strings(project.get("dependencies"))]
-    for group in [*_mapping(project.get("optional-dependencies")).values(), *_mapping(document.get("dependency-groups")).values()]:
+    for group in [
+        *_mapping(project.get("optional-dependencies")).values(),
+        *_mapping(document.get("dependency-groups")).values(),
+    ]:
         wanted += _strings(group)
     names = [found[1] for text in wanted if (found := re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", text))]
     names += [name for name in _mapping(poetry.get("dependencies")) if name != "python"]

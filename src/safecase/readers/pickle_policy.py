@@ -31,6 +31,7 @@ _DUNDER = re.compile(r"__\w+__\Z")
 
 
 class _Framework(Noun, frozen=True):
+    # msgspec gives each its own empty dict.
     call: dict[str, tuple[str, ...]] = {}
     named: dict[str, tuple[str, ...]] = {}
     ruled: dict[str, str] = {}

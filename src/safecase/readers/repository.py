@@ -1,4 +1,4 @@
-"""The files of a folder: walked without following links, within bounds, and seen as git sees them where there is git."""
+"""The files of a folder: walked without following links, within bounds, and seen as git sees them."""
 
 from __future__ import annotations
 

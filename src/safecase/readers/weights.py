@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from safecase.errors import CollectError
-from safecase.readers import archives
+from safecase.readers import archive_zip, archives
 from safecase.readers.artifact_report import Deadline, Problems
 from safecase.readers.pickles import seems_pickle
 from safecase.vocabulary import Noun
@@ -24,119 +24,36 @@ PREFIX: Final = 4096
 MOST_MEMBERS_NAMED: Final = 10_000
 
 OPENED: Final = frozenset(
-    [
-        ".pt",
-        ".pth",
-        ".bin",
-        ".ckpt",
-        ".pkl",
-        ".pickle",
-        ".p",
-        ".joblib",
-        ".jl",
-        ".dill",
-        ".h5",
-        ".hdf5",
-        ".keras",
-        ".onnx",
-        ".gguf",
-        ".ggml",
-        ".safetensors",
-        ".npy",
-        ".npz",
-        ".pb",
-        ".tflite",
-        ".mlmodel",
-        ".skops",
-        ".model",
-        ".ubj",
-        ".pmml",
-        ".rds",
-        ".rda",
-        ".llamafile",
-        ".task",
-        ".mar",
-        ".zip",
-        ".gz",
-        ".z",
-        ".bz2",
-        ".xz",
-        ".lzma",
-        ".t7",
-        ".nemo",
-        ".params",
-        ".weights",
-        ".dat",
-        ".data",
-        ".sav",
-        ".tar",
-        ".bst",
-        ".xgb",
-        ".lgb",
-        ".cbm",
-    ]
-)
+    {
+        ".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".p", ".joblib", ".jl", ".dill", ".h5", ".hdf5", ".keras",
+        ".onnx", ".gguf", ".ggml", ".safetensors", ".npy", ".npz", ".pb", ".tflite", ".mlmodel", ".skops", ".model",
+        ".ubj", ".pmml", ".rds", ".rda", ".llamafile", ".task", ".mar", ".zip", ".gz", ".z", ".bz2", ".xz", ".lzma",
+        ".t7", ".nemo", ".params", ".weights", ".dat", ".data", ".sav", ".tar", ".bst", ".xgb", ".lgb", ".cbm",
+    }
+)  # fmt: skip
 """Suffixes of files whose content is worth a look."""
 
 ONLY_MODELS: Final = frozenset(
-    [
-        ".pt",
-        ".pth",
-        ".ckpt",
-        ".pkl",
-        ".pickle",
-        ".joblib",
-        ".keras",
-        ".onnx",
-        ".gguf",
-        ".ggml",
-        ".safetensors",
-        ".skops",
-        ".mlmodel",
-        ".tflite",
-        ".llamafile",
-    ]
-)
+    {
+        ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".keras", ".onnx", ".gguf", ".ggml", ".safetensors",
+        ".skops", ".mlmodel", ".tflite", ".llamafile",
+    }
+)  # fmt: skip
 """Suffixes that promise a model: such a file counts even where its content is not recognised, so that it is told."""
 
 _NOT_MODELS: Final = frozenset({"unknown", "empty", "npy", "npz", "zip", "tar", "compressed", "seven_zip"})
 _SAFE: Final = frozenset(
-    [
-        "safetensors",
-        "gguf",
-        "onnx",
-        "npy",
-        "npz",
-        "xgboost_json",
-        "xgboost_ubj",
-        "lightgbm",
-        "tflite",
-        "pmml",
-        "openvino",
-        "catboost",
-    ]
-)
+    {
+        "safetensors", "gguf", "onnx", "npy", "npz", "xgboost_json", "xgboost_ubj", "lightgbm", "tflite", "pmml",
+        "openvino", "catboost",
+    }
+)  # fmt: skip
 _HIDES_PICKLE: Final = frozenset(
-    [
-        "pickle",
-        "joblib",
-        "pytorch_zip",
-        "torchscript",
-        "pytorch_legacy",
-        "pytorch_tar",
-        "npy_object",
-        "npz",
-        "npz_object",
-        "zip",
-        "tar",
-        "compressed",
-        "keras_v3",
-        "skops",
-        "torch_archive",
-        "model_zip",
-        "unknown",
-    ]
-)
+    {
+        "pickle", "joblib", "pytorch_zip", "torchscript", "pytorch_legacy", "pytorch_tar", "npy_object", "npz_object",
+        "zip", "tar", "compressed", "keras_v3", "skops", "torch_archive", "model_zip", "unknown",
+    }
+)  # fmt: skip
 _LEGACY_MAGIC: Final = bytes.fromhex("6cfc9c46f9206aa85019")
 _ML_MEMBERS: Final = re.compile(r"\.(pkl|pickle|pt|pth|bin|joblib|h5|keras|onnx|safetensors|gguf|npy|tflite)\Z")
 
@@ -166,7 +83,7 @@ def identify_stream(file: BinaryIO, size: int, name: str) -> WeightFormat:
     """Tell the format of a file or of an archive's member."""
     prefix = archives.peek(file, PREFIX)
     kind, detail = _by_prefix(prefix, size, name)
-    if kind == "zip?" or (kind == "unknown" and archives.is_zip(file, size)):
+    if kind == "zip?" or (kind == "unknown" and archive_zip.is_zip(file, size)):
         kind, detail = _zip_kind(file, size)
     if kind == "unknown" and _is_onnx(file, size):
         kind = "onnx"
@@ -303,7 +220,7 @@ def _what_else(prefix: bytes) -> str:
 
 def _zip_kind(file: BinaryIO, size: int) -> tuple[str, str]:
     try:
-        members = archives.zip_members(file, size, Problems())
+        members = archive_zip.zip_members(file, size, Problems())
     except archives.Unreadable as why:
         return "zip", str(why)
     names = {m.name for m in members[:MOST_MEMBERS_NAMED]}
@@ -324,11 +241,11 @@ def _zip_kind(file: BinaryIO, size: int) -> tuple[str, str]:
     return ("zip", "") if not any(_ML_MEMBERS.search(n) for n in names) else ("model_zip", "an archive of model files")
 
 
-def _npz_kind(file: BinaryIO, members: list[archives.Member]) -> str:
+def _npz_kind(file: BinaryIO, members: list[archive_zip.Member]) -> str:
     budget = archives.Budget(Deadline(5.0), 64 * 1024 * 1024)
     for member in members[:1000]:
         try:
-            opened, _ = archives.open_member(file, member, budget, PREFIX)
+            opened, _ = archive_zip.open_member(file, member, budget, PREFIX)
             prefix = opened.read(PREFIX)
         except archives.Unreadable:
             return "npz_object"

@@ -84,5 +84,6 @@ def _hash(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as why:
         raise CollectError(
-            f"{path.name} cannot be read: {why.strerror}", mend="give the assessment the right to read it, or exclude it"
+            f"{path.name} cannot be read: {why.strerror}",
+            mend="give the assessment the right to read it, or exclude it",
         ) from why

@@ -117,7 +117,9 @@ def _packages(listing: Listing) -> Iterator[Packages]:
 
 
 def _workloads(service: ServiceDescription, listing: Listing) -> Iterator[Workloads]:
-    files = tuple(path for path in listing.belonging if path.endswith((".yaml", ".yml")) and _is_kubernetes(service.root / path))
+    files = tuple(
+        path for path in listing.belonging if path.endswith((".yaml", ".yml")) and _is_kubernetes(service.root / path)
+    )
     if files:
         yield Workloads(files=files)
 

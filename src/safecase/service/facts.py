@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from safecase.vocabulary import Fact
+from safecase.vocabulary import Fact, Place
 
 _INDEX = re.compile(r"\.(\d+)(?=\.|$)")
 
@@ -44,8 +44,10 @@ def _joined(key: str, by_index: Mapping[int, Fact], counts: Mapping[str, int]) -
     return Fact(key=key, value=tuple(values), place=next(iter(by_index.values())).place)
 
 
-def _first_place(listed: Mapping[str, Mapping[int, Fact]], parent: str) -> object:
-    return next((fact.place for key, facts in listed.items() if key.startswith(parent + ".") for fact in facts.values()), None)
+def _first_place(listed: Mapping[str, Mapping[int, Fact]], parent: str) -> Place | None:
+    return next(
+        (fact.place for key, facts in listed.items() if key.startswith(parent + ".") for fact in facts.values()), None
+    )
 
 
 def told(fact: Fact | None, key: str) -> str:

@@ -19,7 +19,7 @@ from safecase.targets.target import Reply, Target
 from safecase.vocabulary import Noun
 
 AtOnce: TypeAlias = Literal[1, 4]
-LONGEST_REPLY = 64
+LONGEST_REPLY = 48
 """Tokens: a leak shows early, and a long answer only costs."""
 MOST_ERRORS = 0.2
 """The share of attempts without an answer above which nothing is said of a weakness."""
@@ -219,10 +219,10 @@ def _fire(
 
 
 def _batch(tallies: list[_Tally], size: int) -> list[tuple[_Tally, Attack, int]]:
-    """Draw the next attacks, in turn from each weakness that is still open; the one least asked goes first."""
+    """Draw the next attacks: first where one worked and little is missing, else from the weakness least asked."""
     drawn: list[tuple[_Tally, Attack, int]] = []
     while len(drawn) < size and (waiting := [tally for tally in tallies if tally.open]):
-        least = min(waiting, key=lambda tally: tally.given)
+        least = min(waiting, key=lambda tally: (tally.hits == 0, tally.given))
         drawn.append((least, *least.draw()))
     return drawn
 

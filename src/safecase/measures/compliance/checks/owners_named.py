@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from safecase.checks import Context, check
 from safecase.readers.text import shown
@@ -10,7 +11,7 @@ from safecase.service.schema import Person
 from safecase.service.subjects import Service
 from safecase.vocabulary import Finding, Place
 
-CONTACTS = ("security", "data", "legal")
+CONTACTS: tuple[Literal["security", "data", "legal"], ...] = ("security", "data", "legal")
 
 
 @check("owner.resolve", control="RC-22", severity="medium")

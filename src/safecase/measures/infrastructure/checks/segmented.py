@@ -47,7 +47,9 @@ def segmented(workloads: Workloads, ctx: Context) -> Iterator[Finding]:
             workloads, f"not analysed: {reason}", key=reason, mend="render or mend it, so that it can be looked at"
         )
     if not cluster.workloads and not cluster.unread:
-        yield segmented.unknown(workloads, "no workload was found in the manifests", mend="name them in deployment.manifests")
+        yield segmented.unknown(
+            workloads, "no workload was found in the manifests", mend="name them in deployment.manifests"
+        )
     for workload in cluster.workloads:
         yield _bound(workload, workloads, cluster)
     for policy in cluster.policies:

@@ -31,14 +31,15 @@ def nothing_runs_on_load(model: Model, ctx: Context) -> Iterator[Finding]:
     that the frameworks' own pickles use. A name that does harm by its nature, or a call into Python or a framework
     outside of that list, fails with severity critical; a class of your own project fails with high until it is listed.
     Archives are read by their own structures: names that differ, members outside of the archive and bombs are told.
-    Keras configurations may name Keras only, and no layer of code. Headers of safetensors and GGUF must be true.
+    Keras configurations may name Keras only, and no layer of code. Headers of safetensors and GGUF must be true, chat
+    templates are parsed and may not reach into objects, and ONNX may not read weights from outside of its folder.
 
     What is not looked into yet is unknown, never passed; the message says what. A file that breaks off, or that is too
     large to be followed, is unknown too. The list cannot know what your own classes do when they are made.
 
     ## How to mend it
-    Do not load a file that fails as critical: delete it, and ask where it came from. Where a class of your own is named,
-    review it and list it in safecase.yaml, as `supply_chain: {allow_globals: [mypkg.features.Scaler]}`, or convert the
+    Do not load a file that fails as critical: delete it, and ask where it came from. Where a class of your own is
+    named, review it and list it in safecase.yaml, as `supply_chain: {allow_globals: [mypkg.features.Scaler]}`, or convert the
     model to a format that holds no code (see model.format).
 
     ## References

@@ -22,15 +22,15 @@ def safe_formats(model: Model, ctx: Context) -> Iterator[Finding]:
     that, however hostile the file is.
 
     ## How it is checked
-    Each weight file is opened and told by its bytes: its name decides nothing. safetensors, GGUF, ONNX, TensorFlow Lite,
-    plain arrays and the text and JSON models of the boosting libraries count as safe. Pickles, PyTorch archives,
+    Each weight file is opened and told by its bytes: its name decides nothing. safetensors, GGUF, ONNX, PMML,
+    TensorFlow Lite, plain arrays and the text and JSON models of the boosting libraries count as safe. Pickles, PyTorch archives,
     TorchScript, joblib, arrays of objects, Keras and HDF5 models, TensorFlow graphs, R data and programs do not: what
     they name may be harmless today, which is what `model.scan` looks at. A file whose format is not recognised is
     unknown.
 
     ## How to mend it
-    Convert with the framework's own tool, on a machine where the file may be loaded: `safetensors.torch.save_file` for a
-    PyTorch state dict, ONNX export or skops for scikit-learn, `save_model` to JSON for XGBoost, ONNX export for
+    Convert with the framework's own tool, on a machine where the file may be loaded: `safetensors.torch.save_file` for
+    a PyTorch state dict, ONNX export or skops for scikit-learn, `save_model` to JSON for XGBoost, ONNX export for
     TensorFlow and Keras. Then change safecase.yaml and the loading code to the new file, and delete the old one.
 
     ## References
@@ -84,8 +84,8 @@ _MENDS = (
     ),
     (
         ("pickle", "joblib"),
-        "save a PyTorch state dict with safetensors.torch.save_file, a scikit-learn model with skops.io.dump or as ONNX, "
-        "a booster with its save_model to JSON or text",
+        "save a PyTorch state dict with safetensors.torch.save_file, a scikit-learn model as ONNX or with "
+        "skops.io.dump, a booster with its save_model to JSON or text",
     ),
     (("npy_object", "npz_object"), "save arrays of numbers: numpy.save(file, array, allow_pickle=False)"),
     (("keras_v3", "hdf5"), "export it to ONNX (model.export(…, format='onnx')), or keep only weights, as safetensors"),

@@ -55,7 +55,7 @@ def acceptance_signed(service: Service, ctx: Context) -> Iterator[Finding]:
                 f"{about} {'; '.join(faults)}",
                 key=key,
                 place=Place(file=ctx.manifest_path),
-                mend=f"mend {shown(entry.control)}, or let its owner decide anew under exceptions: in {ctx.manifest_path}",
+                mend=f"mend {shown(entry.control)}, or decide anew under exceptions: in {ctx.manifest_path}",
             )
         else:
             yield acceptance_signed.passed(service, f"{about} is {shown(entry.owner)}'s until {entry.expires}", key=key)

@@ -1,0 +1,86 @@
+"""How the parts of a case are called where people read of them, and why its verdict is what it is, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from safecase.vocabulary import SEVERITIES, Case, CaseVerdict, Claim, ClaimState, Measure, MeasureSummary, RiskGroup
+
+MEASURE_TITLES: Mapping[Measure, str] = {
+    "threat_modelling": "Threat modelling",
+    "training": "Training",
+    "infrastructure": "Infrastructure",
+    "supply_chain": "Supply chain",
+    "testing": "Testing",
+    "vulnerabilities": "Vulnerabilities",
+    "protection": "Protection",
+    "maintenance": "Maintenance",
+    "compliance": "Compliance",
+}
+RISK_TITLES: Mapping[RiskGroup, str] = {
+    "not_using_ai": "Not using AI",
+    "non_compliance": "Non-compliance",
+    "esg": "Environment, society, governance",
+    "misuse": "Misuse",
+    "models_and_datasets": "Models and data sets",
+    "company_services": "The company's services",
+    "data": "Data",
+}
+STATES: tuple[ClaimState, ...] = ("contested", "unsupported", "stale", "accepted", "supported", "not_applicable")
+"""From what needs a person most to what needs none."""
+STATE_WORDS: Mapping[ClaimState, str] = {
+    "contested": "contested",
+    "unsupported": "unsupported",
+    "stale": "stale",
+    "accepted": "accepted",
+    "supported": "supported",
+    "not_applicable": "not applicable",
+}
+OPEN: tuple[ClaimState, ...] = ("contested", "unsupported", "stale")
+
+
+def title_of(case: Case) -> str:
+    """Call the service by its name, or by its id where it has none."""
+    return case.name or case.service
+
+
+def counts(claims: Iterable[Claim]) -> Mapping[ClaimState, int]:
+    """Count claims by state, the open ones first."""
+    found = Counter(claim.state for claim in claims)
+    return {state: found[state] for state in STATES}
+
+
+def counts_of(measure: MeasureSummary) -> Mapping[ClaimState, int]:
+    """Count the claims of a measure by state, the open ones first."""
+    return {state: int(getattr(measure, state)) for state in STATES}
+
+
+def reason(case: Case) -> str:
+    """Say in numbers why the verdict is what it is: `4 of 11 claims are contested, 3 unproven`."""
+    found = counts(case.claims)
+    total = sum(found.values()) - found["not_applicable"]
+    unproven = found["unsupported"] + found["stale"]
+    if not total:
+        return "no claim applies yet"
+    if found["contested"]:
+        return _of(found["contested"], total, "contested") + (f", {unproven} unproven" if unproven else "")
+    if unproven:
+        return _of(unproven, total, "unproven") + (f", {found['stale']} of them stale" if found["stale"] else "")
+    if found["accepted"]:
+        return f"{_of(found['supported'], total, 'supported')}, {found['accepted']} accepted"
+    return f"all {total} claims are supported" if total > 1 else "its one claim is supported"
+
+
+def _of(count: int, total: int, word: str) -> str:
+    return f"{count} of {total} claim{'s' * (total > 1)} {'is' if count == 1 else 'are'} {word}"
+
+
+def urgency(claim: Claim) -> tuple[int, int, str]:
+    """Order claims: by state, then the severest first, then by id."""
+    return STATES.index(claim.state), -SEVERITIES.index(claim.severity), claim.control
+
+
+def verdict_phrase(verdict: CaseVerdict) -> str:
+    """Say a verdict as the end of a sentence."""
+    return {"holds": "holds", "fails": "fails", "unproven": "is unproven"}[verdict]

@@ -1,0 +1,114 @@
+"""A business test set, asked row by row: how many rows pass, and what that shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from safecase.engines.statistics import Interval, wilson
+from safecase.errors import CollectError
+from safecase.measures.testing.asserts import failed, matched, searches
+from safecase.readers.suites import Row
+from safecase.targets.target import Reply, Target
+from safecase.vocabulary import Noun
+
+LONGEST_ANSWER = 256
+AT_ONCE = 4
+SEED = 1
+BREAKS_AFTER = 8
+"""So many errors in a row end it: the service is down."""
+
+
+class Asked(NamedTuple):
+    """One asking of one row."""
+
+    row: Row
+    reply: Reply | None
+    error: str
+    faults: tuple[str, ...]
+    """What the answer lacks; empty where it passes."""
+
+
+class Evaluation(Noun, frozen=True):
+    """What came of a test set."""
+
+    asked: tuple[Asked, ...]
+    passed: float
+    """Rows that passed, each by its weight and by the share of its repeats."""
+    n: float
+    """How many rows of equal weight tell as much."""
+    interval: Interval
+    failed_rows: tuple[str, ...]
+    unanswered: int
+    """Rows without any answer."""
+    slices: tuple[tuple[str, int, int], ...] = ()
+    """Name, rows that passed in all repeats, rows."""
+
+    @property
+    def share(self) -> float:
+        """The share of rows that passed."""
+        return self.passed / self.n if self.n else 0.0
+
+
+def evaluate(target: Target, rows: Sequence[Row], *, repeats: int, remaining: Callable[[], float]) -> Evaluation:
+    """Ask every row, `repeats` times; what is left when the time is up is not answered."""
+    replies = _replies(target, [row for row in rows for _ in range(repeats)], remaining)
+    wanted = [search for row, reply, _ in replies if reply for search in searches(row.asserts, reply.text)]
+    found = matched(wanted)
+    asked = tuple(
+        Asked(row, reply, error, tuple(failed(row.asserts, reply.text, found)) if reply else ())
+        for row, reply, error in replies
+    )
+    return _evaluation(rows, asked)
+
+
+def _replies(
+    target: Target, queue: Sequence[Row], remaining: Callable[[], float]
+) -> list[tuple[Row, Reply | None, str]]:
+    done: list[tuple[Row, Reply | None, str]] = []
+    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="evaluate") as pool:
+        for start in range(0, len(queue), AT_ONCE):
+            batch = queue[start : start + AT_ONCE]
+            if remaining() <= 0:
+                done += [(row, None, "no time was left") for row in queue[start:]]
+                break
+            done += pool.map(lambda row: _reply(target, row), batch)
+            if len(done) >= BREAKS_AFTER and all(reply is None for _, reply, _ in done[-BREAKS_AFTER:]):
+                done += [(row, None, "not asked any more") for row in queue[start + AT_ONCE :]]
+                break
+    return done
+
+
+def _reply(target: Target, row: Row) -> tuple[Row, Reply | None, str]:
+    try:
+        return row, target.ask(row.conversation, max_tokens=LONGEST_ANSWER, seed=SEED, temperature=0.0), ""
+    except CollectError as why:
+        return row, None, why.message
+
+
+def _evaluation(rows: Sequence[Row], asked: tuple[Asked, ...]) -> Evaluation:
+    """Count each row once, whatever its repeats: they tell how steady it is, not how many cases there are."""
+    answers: dict[str, list[bool]] = {row.id: [] for row in rows}
+    for one in asked:
+        if one.reply is not None:
+            answers[one.row.id].append(not one.faults)
+    answered = [row for row in rows if answers[row.id]]
+    share = {row.id: sum(answers[row.id]) / len(answers[row.id]) for row in answered}
+    weight = sum(row.weight for row in answered)
+    n = weight**2 / sum(row.weight**2 for row in answered) if answered else 0.0
+    passed = n * sum(share[row.id] * row.weight for row in answered) / weight if answered else 0.0
+    slices: dict[str, tuple[int, int]] = {}
+    for row in answered:
+        if row.slice:
+            right, all_rows = slices.get(row.slice, (0, 0))
+            slices[row.slice] = (right + (share[row.id] == 1), all_rows + 1)
+    return Evaluation(
+        asked=asked,
+        passed=min(passed, n),
+        n=n,
+        interval=wilson(min(passed, n), n),
+        failed_rows=tuple(row.id for row in answered if share[row.id] < 1),
+        unanswered=len(rows) - len(answered),
+        slices=tuple((name, *counts) for name, counts in sorted(slices.items())),
+    )
