@@ -143,17 +143,21 @@ class Context:
         seconds: float,
         owned: Sequence[str] = (),
         manifest_path: str = "",
+        places: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
         self.root = root
         self.manifest = manifest
         self.manifest_path = manifest_path
         """safecase.yaml, relative to `root`, for places."""
+        self._places = places or {}
         self.now = now
         self.owned = tuple(owned)
         """Hosts beyond loopback that the user says are theirs (`--i-own-this-target`)."""
         self.deadline = time.monotonic() + seconds
         self.kept: dict[Digest, tuple[str, str, bytes]] = {}
         self.metrics: list[Metric] = []
+        self.again = False
+        """Something could not be reached this time: the next assessment looks again."""
         self._kept_bytes = 0
 
     def remaining(self) -> float:
@@ -168,6 +172,16 @@ class Context:
                 f"{relative} leads out of the service's folder", mend="keep what is assessed inside of it"
             )
         return found
+
+    def place(self, key: str) -> Place:
+        """Give where the manifest says a key (`service.contacts.legal`), or the nearest block above it."""
+        while key and key not in self._places:
+            inside = [p for k, p in self._places.items() if k.startswith(f"{key}.")]
+            if inside:
+                return Place(file=self.manifest_path, line=min(inside)[0])
+            key = key.rpartition(".")[0]
+        line, column = self._places.get(key, (0, 0))
+        return Place(file=self.manifest_path, line=line, column=column)
 
     def keep(self, content: bytes, *, name: str, media_type: str = "text/plain") -> Digest:
         """Keep an artefact as evidence (a transcript, a listing); gives its digest."""

@@ -59,7 +59,7 @@ def test_the_contract_of_the_case_holds(service: Path, safecase: Call) -> None:
 
 def test_a_claim_names_the_fact_that_decided_it(service: Path, safecase: Call) -> None:
     assert claims(safecase("assess", "--format", "json"))["IN-04"]["because"] == [
-        "discovered.endpoints is 0, discovered",
+        "discovered.endpoints is 0",
         "deployment.exposure is isolated (safecase.yaml:8)",
     ]
 

@@ -194,6 +194,7 @@ def _job(task: Task, prepared: Prepared) -> Job:
         now=prepared.known.now,
         seconds=check.limit_s or service.manifest.settings.check_seconds,
         owned=prepared.wishes.owned,
+        places={f.key: (f.place.line, f.place.column) for f in service.facts if f.place},
     )
 
 

@@ -34,6 +34,8 @@ class Job(Noun, frozen=True):
     now: datetime
     seconds: float
     owned: tuple[str, ...] = ()
+    places: dict[str, tuple[int, int]] = {}
+    """Line and column of every declared key."""
 
 
 class Kept(Noun, frozen=True):
@@ -77,6 +79,7 @@ def perform(job: Job) -> Answer:
         seconds=job.seconds,
         owned=job.owned,
         manifest_path=job.manifest_path,
+        places=job.places,
     )
     try:
         findings = tuple(_findings(check, job, context))
@@ -95,6 +98,7 @@ def perform(job: Job) -> Answer:
     return Answer(
         findings=findings,
         metrics=tuple(context.metrics),
+        transient=context.again,
         kept={digest: Kept(name=n, media_type=m, content=c) for digest, (n, m, c) in context.kept.items()},
     )
 

@@ -47,6 +47,7 @@ def judge(
     key: str | None,
 ) -> Judged:
     """Assess by the policy's rules and answer."""
+    known_gaps = _known_gaps(policy, baseline, service.manifest.service.id)
     ruled = ruled_by(service, policy)
     prepared = prepare(ruled, wishes._replace(remember_digests=False))
     if policy.service is not None and not policy.own:
@@ -64,7 +65,7 @@ def judge(
         asked,
         name=name,
         source=policy.source,
-        known_gaps=_known_gaps(policy, baseline, case.service),
+        known_gaps=known_gaps,
         untrusted=_untrusted(prepared, key),
     )
     return Judged(case, prepared, answer)

@@ -8,8 +8,6 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import click
-
 from safecase.assess.assessment import Prepared
 from safecase.cli import console
 from safecase.errors import UsageError
@@ -83,8 +81,3 @@ def views(prepared: Prepared) -> Mapping[str, RecordView]:
         )
         for record in prepared.ledger.read()
     }
-
-
-def progress_shown() -> bool:
-    """Say whether a progress bar is in place: only on a terminal."""
-    return click.get_text_stream("stderr").isatty() and "CI" not in os.environ

@@ -131,7 +131,7 @@ def _mends(case: Case, paper: Paper) -> Iterator[str]:
     yield paper.strong("Mend first:")
     for number, item in enumerate(case.next[:MOST_MENDS], 1):
         yield from paper.wrapped(paper.plain(item.mend), f" {number}. ")
-        yield from paper.wrapped(f"{paper.plain(item.why)} ({_some(item.claims, 4)})", "    ")
+        yield from paper.wrapped(f"{paper.plain(_some(item.claims, 4))}: {paper.plain(words.why(item))}", "    ")
 
 
 def _questions(case: Case, paper: Paper) -> Iterator[str]:

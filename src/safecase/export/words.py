@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from safecase.vocabulary import SEVERITIES, Case, CaseVerdict, Claim, ClaimState, Measure, MeasureSummary, RiskGroup
+from safecase.vocabulary import (
+    SEVERITIES,
+    Case,
+    CaseVerdict,
+    Claim,
+    ClaimState,
+    Measure,
+    MeasureSummary,
+    Mend,
+    RiskGroup,
+    RiskSummary,
+)
 
 MEASURE_TITLES: Mapping[Measure, str] = {
     "threat_modelling": "Threat modelling",
@@ -21,10 +32,10 @@ MEASURE_TITLES: Mapping[Measure, str] = {
 RISK_TITLES: Mapping[RiskGroup, str] = {
     "not_using_ai": "Not using AI",
     "non_compliance": "Non-compliance",
-    "esg": "Environment, society, governance",
+    "esg": "Environment and society",
     "misuse": "Misuse",
     "models_and_datasets": "Models and data sets",
-    "company_services": "The company's services",
+    "company_services": "Company services",
     "data": "Data",
 }
 STATES: tuple[ClaimState, ...] = ("contested", "unsupported", "stale", "accepted", "supported", "not_applicable")
@@ -84,3 +95,16 @@ def urgency(claim: Claim) -> tuple[int, int, str]:
 def verdict_phrase(verdict: CaseVerdict) -> str:
     """Say a verdict as the end of a sentence."""
     return {"holds": "holds", "fails": "fails", "unproven": "is unproven"}[verdict]
+
+
+def why(mend: Mend) -> str:
+    """Say why to mend, without the id of the claim that it begins with: it stands beside it."""
+    for claim in mend.claims:
+        if mend.why.startswith((f"{claim}: ", f"{claim} ")):
+            return mend.why[len(claim) :].lstrip(": ")
+    return mend.why
+
+
+def open_claims(risk: RiskSummary) -> str:
+    """Count the open claims of a risk group."""
+    return f"{risk.open or 'none'} of {len(risk.claims)} open" if risk.claims else "nothing answers it yet"

@@ -35,6 +35,8 @@ class Member(NamedTuple):
     """A member of a zip file, as its central directory tells it."""
 
     name: str
+    raw: bytes
+    """The name as it stands there."""
     start: int
     """Where its local header lies."""
     method: int
@@ -102,7 +104,7 @@ def _directory(data: bytes, shift: int) -> Iterator[Member]:
         extra = data[at + 46 + name_size : at + 46 + name_size + extra_size]
         size, packed, start = _wide(extra, size, packed, start)
         name = raw.decode("utf-8" if flags & 0x800 else "cp437", "replace")
-        yield Member(name, start + shift, method, packed, size)
+        yield Member(name, raw, start + shift, method, packed, size)
         at += 46 + name_size + extra_size + comment_size
 
 
@@ -139,7 +141,7 @@ def _compare(file: BinaryIO, members: list[Member], problems: Problems, where: s
             problems.add("zip.header", "suspicious", f"{told} has no local header", member=name)
             continue
         local = file.read(int.from_bytes(header[26:28], "little"))
-        if local.decode("utf-8", "replace") != member.name and local.decode("cp437") != member.name:
+        if local != member.raw:
             message = f"{told} is called {shown(local.decode('utf-8', 'replace'))} in its own header"
             problems.add("zip.names-differ", "suspicious", message, member=name)
 
@@ -172,4 +174,5 @@ def open_member(file: BinaryIO, member: Member, budget: Budget, most: int | None
         return io.BytesIO(beginning), len(beginning)
     if member.size > BOMB_SIZE and member.size > BOMB_RATIO * max(1, member.packed):
         raise Bomb(f"{member.packed} bytes unpack to {member.size}")
-    return unpack(packed, kind, budget, member.packed)
+    opened = unpack(packed, kind, budget, member.packed)
+    return opened.file, opened.size

@@ -12,7 +12,7 @@ import lzma
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, BinaryIO, Final, Protocol, cast
+from typing import IO, BinaryIO, Final, NamedTuple, Protocol, cast
 
 from safecase.readers.artifact_report import Deadline
 
@@ -56,6 +56,15 @@ class Budget:
             raise Unreadable("it unpacks to more than is looked at")
         if self.deadline.passed():
             raise Unreadable("it takes too long")
+
+
+class Unpacked(NamedTuple):
+    """What a compressed stream held."""
+
+    file: BinaryIO
+    size: int
+    whole: bool
+    """It did not break off."""
 
 
 class Section(io.RawIOBase):
@@ -162,26 +171,30 @@ def unpacked_prefix(prefix: bytes, kind: str, most: int = 4096) -> bytes:
         return b""
 
 
-def unpack(file: BinaryIO, kind: str, budget: Budget, packed: int) -> tuple[BinaryIO, int]:
-    """Unpack a compressed file, with every stream in it, to a temporary one; gives it with its size.
+def unpack(file: BinaryIO, kind: str, budget: Budget, packed: int) -> Unpacked:
+    """Unpack a compressed file, with every stream in it, to a temporary one.
 
     What breaks off in the middle gives what was there: a loader has seen that much, too.
     """
     if kind not in _UNPACKERS:
         raise Unreadable(f"{kind} is not unpacked")
     target = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller reads it
-    size = 0
+    size, whole = 0, True
     for chunk in _unpacked(file, kind):
+        if chunk is None:
+            whole = False
+            break
         size += len(chunk)
         budget.spend(len(chunk))
         if size > BOMB_SIZE and size > BOMB_RATIO * max(1, packed):
             raise Bomb(f"{packed} bytes unpack to more than {size}")
         target.write(chunk)
     target.seek(0)
-    return cast("BinaryIO", target), size
+    return Unpacked(cast("BinaryIO", target), size, whole)
 
 
-def _unpacked(file: BinaryIO, kind: str) -> Iterator[bytes]:
+def _unpacked(file: BinaryIO, kind: str) -> Iterator[bytes | None]:
+    """Give what comes out, and None at the end where it breaks off."""
     unpacker = _UNPACKERS[kind]()
     rest = b""
     while True:
@@ -190,6 +203,7 @@ def _unpacked(file: BinaryIO, kind: str) -> Iterator[bytes]:
         try:
             found = unpacker.decompress(data, _CHUNK)
         except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
+            yield None
             return
         if found:
             yield found
@@ -199,6 +213,7 @@ def _unpacked(file: BinaryIO, kind: str) -> Iterator[bytes]:
                 return
             unpacker = _UNPACKERS[kind]()
         elif not data and not found:
+            yield None
             return
 
 

@@ -105,15 +105,15 @@ class _Looker:
         self.depth += 1
         try:
             self._by_kind(file, size, name, member, kind)
-            if kind.name not in _PICKLES and seems_pickle(archives.peek(file, PEEK)):
+            if kind.name not in _PICKLES:
                 # The same bytes may be one thing to one loader and another to the next.
-                self.session.streams_of(file, size, member, surely=False)
+                self.session.also_as_pickle(file, size, member)
         finally:
             self.depth -= 1
 
     def _by_kind(self, file: BinaryIO, size: int, name: str, member: str, kind: WeightFormat) -> None:
         if kind.name in _PICKLES and not archives.compression_of(archives.peek(file, 16)):
-            self.session.streams_of(file, size, member, surely=True)
+            self.session.look_streams(file, size, member, surely=True)
             if archive_zip.is_zip(file, size):
                 self._zip(file, size, member, kind.name)
         elif kind.name in ("joblib", "compressed"):
@@ -134,7 +134,7 @@ class _Looker:
         """Look into bytes that a pickle gives to a loader of its own."""
         kind = identify_stream(file, size, member)
         if kind.name in ("unknown", "empty"):
-            self.session.streams_of(file, size, member, surely=False)
+            self.session.look_streams(file, size, member, surely=False)
         else:
             self.look(file, size, member, member, kind)
 
@@ -151,9 +151,12 @@ class _Looker:
         kind = archives.compression_of(archives.peek(file, 16))
         inside = f"{member}!{kind}" if member else kind
         with self._reading(member):
-            unpacked, length = archives.unpack(file, kind, self.budget, size)
+            unpacked, length, whole = archives.unpack(file, kind, self.budget, size)
             with unpacked:
                 self.members += 1
+                if not whole:
+                    message = f"what is compressed with {kind} breaks off after {length} bytes"
+                    self.problems.add("archive.broken", "error", message, member=inside)
                 inner = identify_stream(unpacked, length, name)
                 self.look(unpacked, length, name, inside, inner)
 
@@ -174,11 +177,11 @@ class _Looker:
             opened, length = archive_zip.open_member(file, entry, self.budget)
             content = opened.read(min(length, keras_config.MOST_CONFIG))
             _CONFIGURATIONS[kind, entry.name](content, self.problems, self.policy, member)
-        elif named or seems_pickle(prefix) or _may_hold_more(prefix):
+        elif named or seems_pickle(prefix, entry.size) or _may_hold_more(prefix):
             opened, length = archive_zip.open_member(file, entry, self.budget)
             found = identify_stream(opened, length, name)
             if found.name in _PICKLES or (named and found.name == "unknown"):
-                self.session.streams_of(opened, length, member, surely=named)
+                self.session.look_streams(opened, length, member, surely=named)
             else:
                 self.look(opened, length, name, member, found)
         elif kind not in ("torchscript", "torch_archive") and name.endswith(_PROGRAMS):
@@ -218,7 +221,7 @@ class _Looker:
                 part = archives.section(file, start, length)
                 kind = identify_stream(part, length, name)
                 if kind.name in _PICKLES or name == "pickle":
-                    self.session.streams_of(part, length, inside, surely=name in ("pickle", "sys_info"))
+                    self.session.look_streams(part, length, inside, surely=name in ("pickle", "sys_info"))
                 else:
                     self.look(part, length, name, inside, kind)
 
@@ -230,7 +233,7 @@ class _Looker:
         if start >= size:
             self.problems.add("npy.header", "error", "its header is longer than the file", member=member)
             return
-        self.session.streams_of(archives.section(file, start, size - start), size - start, member, surely=True)
+        self.session.look_streams(archives.section(file, start, size - start), size - start, member, surely=True)
 
 
 class _Session(ScanSession):
@@ -242,11 +245,7 @@ class _Session(ScanSession):
         super().__init__(policy, limits, deadline)
         self._inside = inside
 
-    def streams_of(self, stream: BinaryIO, size: int, member: str, *, surely: bool) -> None:
-        """Look at every pickle stream of a file or member."""
-        super().look_within(stream, size, member, surely=surely)
-
-    def look_within(self, stream: BinaryIO, size: int, member: str, *, surely: bool = True) -> None:  # noqa: ARG002
+    def look_within(self, stream: BinaryIO, size: int, member: str) -> None:
         """Look at bytes within a pickle by whatever they are."""
         self._inside(stream, size, member)
 

@@ -19,6 +19,9 @@ Ecosystem: TypeAlias = Literal["python", "javascript"]
 
 MOST_BYTES = 30_000_000
 
+OF_WORKSPACES = frozenset({"uv.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock"})
+"""Locks that cover the folders below, too."""
+
 
 class Entry(Noun, frozen=True):
     """One package as a lock (or a requirements file) has it."""

@@ -69,25 +69,26 @@ def scan(
     stream: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source
     limits = limits or Limits()
     session = ScanSession(Policy(allow), limits, Deadline(limits.seconds))
-    session.look_within(stream, stream.seek(0, io.SEEK_END), name)
+    session.look_streams(stream, stream.seek(0, io.SEEK_END), name)
     return session.report()
 
 
-def seems_pickle(prefix: bytes) -> bool:
-    """Say whether bytes are the beginning of a pickle: by its header, or by following it where it has none."""
+def seems_pickle(prefix: bytes, size: int = 0) -> bool:
+    """Say whether bytes are the beginning of a pickle of `size`: by its header, or by following it without one."""
     if not prefix or prefix[:1] not in pickle_opcodes.OPCODES:
         return False
     if prefix[:1] == b"\x80" and prefix[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return prefix[2:3] in (*pickle_opcodes.OPCODES, b".")
     session = ScanSession(Policy(), Limits(opcodes=4096, seconds=2.0), Deadline(2.0))
-    machine = Machine(io.BytesIO(prefix), len(prefix), session, Judge(session, ""))
+    machine = Machine(io.BytesIO(prefix), max(size, len(prefix)), session, Judge(session, ""))
     try:
         ended = pickle_opcodes.run(machine, 4096)
     except Exhausted:
         return True
     except Broken:
-        cut = machine.stream.tell() >= len(prefix) and session.opcodes > 3
-        return cut or bool(session.called)
+        # The beginning may end within a long text that the whole file has.
+        here = machine.stream.tell()
+        return here > len(prefix) or (here == len(prefix) and session.opcodes > 3) or bool(session.called)
     return not ended or session.opcodes > 2 or machine.stream.tell() == len(prefix)
 
 
@@ -115,7 +116,11 @@ class ScanSession(Session):
             complete=self.complete,
         )
 
-    def look_within(self, stream: BinaryIO, size: int, member: str, *, surely: bool = True) -> None:
+    def look_within(self, stream: BinaryIO, size: int, member: str) -> None:
+        """Look at bytes within a pickle, which are taken for a pickle here."""
+        self.look_streams(stream, size, member)
+
+    def look_streams(self, stream: BinaryIO, size: int, member: str, *, surely: bool = True) -> None:
         """Look at every stream of a file or of bytes within one, as deep as the limits allow.
 
         Where it is not `surely` a pickle, what breaks off and does nothing bad was none.
@@ -128,6 +133,16 @@ class ScanSession(Session):
             self._all_streams(stream, size, member, surely)
         finally:
             self.depth -= 1
+
+    def also_as_pickle(self, stream: BinaryIO, size: int, member: str) -> None:
+        """Look at what is another format as a loader of pickles would read it."""
+        stream.seek(0)
+        if stream.read(1) not in pickle_opcodes.OPCODES:
+            return
+        streams = self.streams
+        self._try(stream, 0, size, member)
+        if self.streams > streams:
+            self.look_streams(stream, size, member, surely=False)
 
     def streams_within(self, stream: BinaryIO, size: int, member: str) -> None:
         """Follow the one stream that begins here, in the middle of another one."""

@@ -90,7 +90,8 @@ def _requirement(line: str, number: int) -> Requirement:
         return Requirement(spec[:80], "", hashed, "index", fixed=False, line=number)
     name, rest = found[1], found[2].strip()
     if rest.startswith("@"):
-        return _from_url(rest[1:].strip(), number)._replace(name=name, hashed=hashed)
+        found_at = _from_url(rest[1:].strip(), number)
+        return found_at._replace(name=name, hashed=hashed or found_at.hashed)
     exact = _EXACT.match(rest)
     version = exact[1] if exact and "*" not in rest else ""
     return Requirement(name, version, hashed, "index", fixed=False, line=number)

@@ -47,9 +47,9 @@ class Row(Noun, frozen=True):
     id: str
     conversation: Conversation
     asserts: tuple[Assert, ...]
+    place: Place
     slice: str = ""
     weight: float = 1.0
-    place: Place
 
 
 class _Raw(NamedTuple):
@@ -315,7 +315,7 @@ def _json_path(value: object, steps: Steps) -> Assert:
 
 
 def _number(value: object, steps: Steps) -> Assert:
-    told = value if isinstance(value, dict) else {"value": value}
+    told: dict[Any, Any] = value if isinstance(value, dict) else {"value": value}
     _only(told, ("value", "tolerance"), steps)
     try:
         wanted, tolerance = float(told["value"]), float(told.get("tolerance", 0))

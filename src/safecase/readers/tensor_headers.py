@@ -11,7 +11,8 @@ from safecase.readers.artifact_report import Problems
 from safecase.readers.text import shown
 
 MOST_HEADER: Final = 100_000_000
-MOST_TENSORS: Final = 1_000_000
+MOST_VALUES: Final = 20_000_000
+"""Values of GGUF metadata: vocabularies have some hundred thousand."""
 
 _BITS: Final = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
@@ -90,6 +91,7 @@ class Gguf:
         self._file, self._size = file, size
         self.templates: list[str] = []
         self.tensors = 0
+        self._left = MOST_VALUES
 
     def read(self) -> None:
         """Read the header; raises `_Wrong` where it is not true."""
@@ -134,6 +136,9 @@ class Gguf:
         return self._file.read(length).decode("utf-8", "replace")
 
     def _skip(self, kind: int, depth: int) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise _Wrong(f"more than {MOST_VALUES} values")
         if kind in _SCALARS:
             self._number(_SCALARS[kind])
         elif kind == _TEXT:

@@ -55,6 +55,7 @@ _HIDES_PICKLE: Final = frozenset(
     }
 )  # fmt: skip
 _LEGACY_MAGIC: Final = bytes.fromhex("6cfc9c46f9206aa85019")
+_IMPORTS: Final = re.compile(rb"[ci][A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n")
 _ML_MEMBERS: Final = re.compile(r"\.(pkl|pickle|pt|pth|bin|joblib|h5|keras|onnx|safetensors|gguf|npy|tflite)\Z")
 
 
@@ -113,7 +114,11 @@ def looks_like_weights(path: Path, prefix: bytes) -> bool:
     kind, _ = _magic(prefix, path.name)
     if kind in ("zip?", "hdf5", "compressed"):
         return identify(path).name not in _NOT_MODELS
-    return kind not in _NOT_MODELS or (prefix[:1] == b"\x80" and seems_pickle(prefix))
+    if kind != "unknown":
+        return kind not in _NOT_MODELS
+    # Text files begin with letters that are opcodes, too: only a header or a name to import makes a pickle of them.
+    telling = prefix[:1] == b"\x80" or prefix[8:9] == b"{" or _IMPORTS.search(prefix) is not None
+    return telling and _by_opcodes(prefix, 0, path.name)[0] != "unknown"
 
 
 def _counts(file: BinaryIO, size: int, path: Path) -> bool:
@@ -126,18 +131,22 @@ def _by_prefix(prefix: bytes, size: int, name: str) -> tuple[str, str]:
     kind, detail = _magic(prefix, name)
     if kind == "compressed":
         inner = archives.unpacked_prefix(prefix, detail)
+        if not inner and detail in ("zlib", "lzma"):
+            # Two or three bytes are no proof.
+            return _by_opcodes(prefix, size, name)
         inner_kind, _ = _by_prefix(inner, len(inner), name) if inner else ("unknown", "")
         kind = {"pickle": "joblib", "joblib": "joblib", "rds": "rds"}.get(inner_kind, "compressed")
         return kind, f"{detail}, {inner_kind}" if inner_kind != "unknown" else detail
-    if kind == "unknown":
-        if prefix[8:10] in (b'{"', b"{}", b"{ ") and (
-            int.from_bytes(prefix[:8], "little") < 2**40 or name.endswith(".safetensors")
-        ):
-            return "safetensors", ""
-        if seems_pickle(prefix):
-            return _pickle_kind(prefix, name)
-        return "unknown", _what_else(prefix)
-    return kind, detail
+    return _by_opcodes(prefix, size, name) if kind == "unknown" else (kind, detail)
+
+
+def _by_opcodes(prefix: bytes, size: int, name: str) -> tuple[str, str]:
+    claimed = int.from_bytes(prefix[:8], "little") < 2**40 or name.endswith(".safetensors")
+    if prefix[8:10] in (b'{"', b"{}", b"{ ") and claimed:
+        return "safetensors", ""
+    if seems_pickle(prefix, size):
+        return _pickle_kind(prefix, name)
+    return "unknown", "" if prefix.strip(b"\0") else "only zeros"
 
 
 def _magic(prefix: bytes, name: str) -> tuple[str, str]:
@@ -212,10 +221,6 @@ def _holds_objects(prefix: bytes) -> bool:
         elif not isinstance(part, str) or "O" in part:
             return True
     return False
-
-
-def _what_else(prefix: bytes) -> str:
-    return "only zeros" if not prefix.strip(b"\0") else ""
 
 
 def _zip_kind(file: BinaryIO, size: int) -> tuple[str, str]:

@@ -112,8 +112,28 @@ def _packages(listing: Listing) -> Iterator[Packages]:
             # requirements/dev.txt belongs to the folder above it, where pyproject.toml lies.
             home = posixpath.dirname(folder) if posixpath.basename(folder) == "requirements" else folder
             folders.setdefault(home, []).append(path)
+    for folder in sorted(folders, key=len, reverse=True):
+        root = _workspace_of(folder, folders)
+        if root is not None:
+            folders[root] += folders.pop(folder)
     for folder, files in sorted(folders.items()):
         yield Packages(name=f"packages:{folder or '.'}", folder=folder or ".", files=tuple(sorted(files)))
+
+
+def _workspace_of(folder: str, folders: Mapping[str, list[str]]) -> str | None:
+    """The folder above whose one lock covers a member of a workspace; None where a folder has a lock of its own."""
+
+    def locked(files: Iterable[str]) -> bool:
+        return any(posixpath.basename(path) in locks.OF_WORKSPACES for path in files)
+
+    if locked(folders[folder]):
+        return None
+    above = folder
+    while above:
+        above = posixpath.dirname(above)
+        if above in folders and locked(folders[above]):
+            return above
+    return None
 
 
 def _workloads(service: ServiceDescription, listing: Listing) -> Iterator[Workloads]:
@@ -184,7 +204,8 @@ def _block(manifest: Manifest, dotted: str) -> Any:  # any block or value of the
 def _facts(
     models: tuple[Model, ...], workloads: tuple[Workloads, ...], packages: tuple[Packages, ...], *, endpoints: int
 ) -> tuple[Fact, ...]:
-    weight_files = [path for model in models for path in model.files]
+    # One that is declared and is not there counts as well: it is to be looked for.
+    weight_files = [path for model in models for path in model.files or (model.path,)]
     cluster = [path for part in workloads for path in part.files]
     locked = [path for part in packages for path in part.files]
     return (

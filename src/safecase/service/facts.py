@@ -60,7 +60,7 @@ def told(fact: Fact | None, key: str) -> str:
     else:
         text = _word(value)
     where = f" ({fact.place.file}:{fact.place.line})" if fact.place and fact.place.line else ""
-    origin = "" if fact.origin == "declared" else f", {fact.origin}"
+    origin = "" if fact.origin == "declared" or key.startswith("discovered.") else f", {fact.origin}"
     return f"{key} is {text[:100]}{origin}{where}"
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from safecase.engines.secrets import find as find_secrets
 from safecase.readers.text import shown
 from safecase.readers.yaml_places import Document, Fault
 from safecase.service.sense import leaves
@@ -67,7 +67,7 @@ def _without(line: str) -> str:
     key = re.match(r"""[\s\-{"']*([\w-]+)["']?\s*:\s*""", line)
     if key and _SECRET_NAME.search(key[1].replace("-", "_")) and not _REFERENCE.search(line):
         line = line[: key.end()] + "…"
-    for secret in sorted(_finder(line), key=lambda s: int(s.start), reverse=True):
+    for secret in sorted(find_secrets(line), key=lambda s: s.start, reverse=True):
         line = line[: secret.start] + "…" + line[secret.end :]
     return line
 
@@ -76,9 +76,8 @@ def _by_looks(text: str) -> tuple[str, str] | None:
     password = _WITH_PASSWORD.search(text)
     if password and not _REFERENCE.search(password[0]):
         return "the URL holds a password", text
-    for secret in _finder(text):
-        article = "" if secret.label.startswith(("a ", "an ")) else "an " if secret.label[:1] in "AEIOaeio" else "a "
-        return f"looks like {article}{shown(secret.label)} ({shown(secret.masked)})", text
+    for secret in find_secrets(text):
+        return f"looks like {secret.label} ({shown(secret.masked)})", text
     return None
 
 
@@ -88,11 +87,3 @@ def _by_name(text: str, steps: Steps) -> tuple[str, str] | None:
     if by_name and not _REFERENCE.search(text):
         return f"`{shown(name)}` is written out", text
     return None
-
-
-def _finder(text: str) -> Iterable[Any]:
-    try:
-        found: Iterable[Any] = importlib.import_module("safecase.engines.secrets").find(text)
-    except ModuleNotFoundError:
-        return ()
-    return found

@@ -9,7 +9,7 @@ from safecase.checks import Context, check
 from safecase.readers.text import shown
 from safecase.service.schema import Person
 from safecase.service.subjects import Service
-from safecase.vocabulary import Finding, Place
+from safecase.vocabulary import Finding
 
 CONTACTS: tuple[Literal["security", "data", "legal"], ...] = ("security", "data", "legal")
 
@@ -45,7 +45,7 @@ def owners_named(service: Service, ctx: Context) -> Iterator[Finding]:
                 service,
                 f"service.{part} {fault}",
                 key=part,
-                place=Place(file=ctx.manifest_path),
+                place=ctx.place(f"service.{part}"),
                 mend=f"name a person who can be reached as service.{part} in {ctx.manifest_path}",
             )
         else:

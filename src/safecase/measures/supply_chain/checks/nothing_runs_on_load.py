@@ -39,8 +39,8 @@ def nothing_runs_on_load(model: Model, ctx: Context) -> Iterator[Finding]:
 
     ## How to mend it
     Do not load a file that fails as critical: delete it, and ask where it came from. Where a class of your own is
-    named, review it and list it in safecase.yaml, as `supply_chain: {allow_globals: [mypkg.features.Scaler]}`, or convert the
-    model to a format that holds no code (see model.format).
+    named, review it and list it in safecase.yaml, as `supply_chain: {allow_globals: [mypkg.features.Scaler]}`, or
+    convert the model to a format that holds no code (see model.format).
 
     ## References
     LLM04:2026; AML.T0010; AML.T0011.000; AML.M0016; CWE-502.

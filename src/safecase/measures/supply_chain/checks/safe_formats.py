@@ -23,10 +23,10 @@ def safe_formats(model: Model, ctx: Context) -> Iterator[Finding]:
 
     ## How it is checked
     Each weight file is opened and told by its bytes: its name decides nothing. safetensors, GGUF, ONNX, PMML,
-    TensorFlow Lite, plain arrays and the text and JSON models of the boosting libraries count as safe. Pickles, PyTorch archives,
-    TorchScript, joblib, arrays of objects, Keras and HDF5 models, TensorFlow graphs, R data and programs do not: what
-    they name may be harmless today, which is what `model.scan` looks at. A file whose format is not recognised is
-    unknown.
+    TensorFlow Lite, plain arrays and the text and JSON models of the boosting libraries count as safe. Pickles, PyTorch
+    archives, TorchScript, joblib, arrays of objects, Keras and HDF5 models, TensorFlow graphs, R data and programs do
+    not: what they name may be harmless today, which is what `model.scan` looks at. A file whose format is not
+    recognised is unknown.
 
     ## How to mend it
     Convert with the framework's own tool, on a machine where the file may be loaded: `safetensors.torch.save_file` for

@@ -108,8 +108,8 @@ def _finding(outcome: Outcome, endpoint: Endpoint, ctx: Context, kept: tuple[Dig
     match outcome.verdict:
         case "vulnerable":
             message = (
-                f"{title}: {tried} ({outcome.asr:.0%}, 95 % interval {outcome.low:.0%}–{outcome.high:.0%}); "
-                f"{shown(outcome.reason, 160)}"
+                f"{title}: {tried} ({_percent(outcome.asr)}, 95 % interval {_percent(outcome.low)} to "
+                f"{_percent(outcome.high)}); {shown(outcome.reason, 160)}"
             )
             mend = PROBE[rule].mend
             return attacks_resisted.failed(endpoint, message, *kept, rule=rule, place=place, mend=mend)
@@ -181,5 +181,5 @@ def _kept(outcome: Outcome, ctx: Context) -> tuple[Digest, ...]:
 
 
 def _percent(share: float) -> str:
-    """One digit behind the point for small shares."""
-    return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
+    """One digit behind the point where it matters."""
+    return f"{100 * share:.1f} %" if 0 < share < 0.1 else f"{100 * share:.0f} %"

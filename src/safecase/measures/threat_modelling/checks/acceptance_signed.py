@@ -10,7 +10,7 @@ from safecase.checks import Context, check
 from safecase.readers.text import shown
 from safecase.service.schema import ExceptionBlock
 from safecase.service.subjects import Service
-from safecase.vocabulary import Finding, Place
+from safecase.vocabulary import Finding
 
 LONGEST = timedelta(days=365)
 
@@ -54,7 +54,7 @@ def acceptance_signed(service: Service, ctx: Context) -> Iterator[Finding]:
                 service,
                 f"{about} {'; '.join(faults)}",
                 key=key,
-                place=Place(file=ctx.manifest_path),
+                place=ctx.place(f"exceptions.{number - 1}"),
                 mend=f"mend {shown(entry.control)}, or decide anew under exceptions: in {ctx.manifest_path}",
             )
         else:

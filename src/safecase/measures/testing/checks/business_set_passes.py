@@ -1,0 +1,180 @@
+"""`eval.business`: the organisation's own cases are answered right often enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from safecase.checks import Context, Estimate, check
+from safecase.engines.statistics import wilson
+from safecase.errors import CollectError, ManifestError
+from safecase.measures.testing.evaluation import Asked, Evaluation, evaluate
+from safecase.measures.testing.transcript import Masks
+from safecase.readers import suites
+from safecase.readers.suites import Row
+from safecase.readers.text import shown
+from safecase.service.schema import Manifest
+from safecase.service.subjects import Suite
+from safecase.targets.openai import OpenAITarget
+from safecase.vocabulary import Digest, Finding, Metric, Place
+
+MOST_UNANSWERED = 0.2
+MOST_NAMED = 10
+RESERVE_S = 8.0
+"""Kept back of the time, to judge what came."""
+LIKELY_ROWS = 50
+TOKENS_A_CALL = 400
+
+
+def _cost(suite: Suite, manifest: Manifest) -> Estimate:
+    """A guess: how many rows there are is not known before the file is read."""
+    calls = LIKELY_ROWS * suite.declared.repeats
+    price = manifest.testing.attacks.price_per_1000_tokens
+    tokens = calls * TOKENS_A_CALL
+    return Estimate(
+        calls=calls,
+        tokens=tokens,
+        money=tokens / 1000 * price,
+        currency=manifest.testing.attacks.currency if price else "",
+        seconds=min(float(calls), manifest.settings.check_seconds),
+    )
+
+
+@check(
+    "eval.business",
+    control="TV-02",
+    severity="high",
+    runs="thread",
+    network=True,
+    reads=("testing.suites",),
+    estimate=_cost,
+)
+def business_set_passes(suite: Suite, ctx: Context) -> Iterator[Finding]:
+    """The organisation's own cases are answered right, in the declared share or more.
+
+    ## Why it matters
+    A general benchmark says how good a model is, not whether it does your work: your prices, your rules, your words.
+    And a few right answers are luck: 9 of 10 fit a service that is right 60 times in a hundred as well as one that is
+    right 98 times.
+
+    ## How it is checked
+    Each row of the test set is asked of the declared endpoint, at temperature 0 where it can be chosen, `repeats`
+    times. A row passes when its answer holds all of its `asserts`: `equals`, `contains`, `icontains` (in any case),
+    `not_contains` (in any case), `regex`, `not_regex`, `number: {value, tolerance}`, `json_path: {path, equals}`;
+    `expected` is short for `icontains`. Repeats steady a row and do not make more of it.
+
+    Wilson's 95 % interval of the share of rows is held against `threshold`: it passes when the lower bound reaches it,
+    fails when the upper bound does not, and is unknown in between: then there are too few rows. More than a fifth of
+    rows without an answer is unknown too. All questions and answers are kept as evidence.
+
+    ## How to mend it
+    Look at the rows that failed. Where the service is wrong, mend its prompt, its documents or its model; where the
+    row is, mend the row. Where it says too few, add rows from real questions.
+
+    ## References
+    LLM07:2026; E. B. Wilson, JASA 22 (1927); EU AI Act Art. 15(1); NIST AI RMF 1.0 MEASURE 2.3.
+    """
+    place = Place(file=ctx.manifest_path, line=suite.line)
+    if suite.endpoint is None:
+        mend = "declare where it answers: `deployment: {endpoint: {url: …}}`"
+        yield business_set_passes.unknown(suite, "no endpoint is declared to ask", place=place, mend=mend)
+        return
+    try:
+        rows = suites.read(_content(suite, ctx), suite.declared.file)
+    except ManifestError as why:
+        for fault in why.faults:
+            yield business_set_passes.unknown(
+                suite, fault.message, mend=fault.mend, place=fault.place, rule="unreadable", key=fault.message
+            )
+        return
+    key = ctx.secret(suite.endpoint.key)
+
+    def remaining() -> float:
+        return max(0.0, ctx.remaining() - RESERVE_S)
+
+    with OpenAITarget(suite.endpoint, secret=ctx.secret, owned=ctx.owned, remaining=remaining) as target:
+        found = evaluate(target, rows, repeats=suite.declared.repeats, remaining=remaining)
+    kept = ctx.keep(_transcript(found, key), name=f"{suite.declared.id}.jsonl", media_type="application/jsonl")
+    yield _finding(suite, ctx, found, rows, kept)
+
+
+def _finding(suite: Suite, ctx: Context, found: Evaluation, rows: tuple[Row, ...], kept: Digest) -> Finding:
+    threshold, place = suite.declared.threshold, Place(file=suite.declared.file)
+    answered = len(rows) - found.unanswered
+    if found.unanswered > MOST_UNANSWERED * len(rows) or not answered:
+        why = next((one.error for one in found.asked if one.error), "")
+        message = f"{found.unanswered} of {len(rows)} rows got no answer: {shown(why, 200)}"
+        mend = "see that the service answers; raise settings.check_seconds where the time was too short"
+        return business_set_passes.unknown(suite, message, kept, place=place, mend=mend)
+    low, high = found.interval
+    ctx.measure(Metric(name="pass_share", value=found.share, low=low, high=high, n=answered, threshold=threshold))
+    told = (
+        f"{answered - len(found.failed_rows)} of {answered} rows pass "
+        f"({100 * found.share:.0f} %, 95 % interval {100 * low:.0f} to {100 * high:.0f} %; "
+        f"{100 * threshold:.3g} % is wanted)"
+    )
+    told += f"; {found.unanswered} got no answer" if found.unanswered else ""
+    failed = _named(found)
+    if low >= threshold:
+        return business_set_passes.passed(suite, told + failed, kept, place=place)
+    if high < threshold:
+        mend = "mend what the rows that failed have in common; their answers are in the transcript"
+        return business_set_passes.failed(suite, told + failed, kept, place=place, mend=mend)
+    best = wilson(found.n, found.n).low
+    if best < threshold:
+        told += f"; with {answered} rows nothing above {100 * best:.0f} % can be shown"
+    mend = f"add rows: {_wanted(found, threshold)}"
+    return business_set_passes.unknown(suite, told + failed, kept, place=place, mend=mend)
+
+
+def _named(found: Evaluation) -> str:
+    """Name the rows that failed, and the slices that are worse than the rest."""
+    if not found.failed_rows:
+        return ""
+    names = ", ".join(shown(row, 40) for row in found.failed_rows[:MOST_NAMED])
+    more = len(found.failed_rows) - MOST_NAMED
+    told = f"; failed: {names}" + (f" and {more} more" if more > 0 else "")
+    slices = [f"{shown(name, 40)} {right} of {n}" for name, right, n in found.slices if right < n]
+    return told + (f"; by slice: {', '.join(slices[:MOST_NAMED])}" if slices else "")
+
+
+def _wanted(found: Evaluation, threshold: float) -> str:
+    """Say how many rows would show that the share as it is now reaches the threshold."""
+    if found.share <= threshold:
+        return "more rows would show whether it falls short, as it does so far"
+    for n in (20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_000):
+        if n > found.n and wilson(found.share * n, n).low >= threshold:
+            return f"with about {n} rows and the share that passes now it would be shown"
+    return "the share that passes is too close to the threshold to be shown"
+
+
+def _content(suite: Suite, ctx: Context) -> bytes:
+    name = suite.declared.file
+    try:
+        with ctx.path(name).open("rb") as file:
+            return file.read(suites.MOST_BYTES + 1)
+    except OSError as why:
+        raise CollectError(
+            f"{shown(name)} cannot be read: {why.strerror}", mend="correct testing.suites in safecase.yaml"
+        ) from why
+
+
+def _transcript(found: Evaluation, key: str) -> bytes:
+    masked = Masks([(key, "<key>")])
+    return b"".join(msgspec.json.encode(_line(one, masked)) + b"\n" for one in found.asked)
+
+
+def _line(one: Asked, masked: Masks) -> dict[str, object]:
+    line: dict[str, object] = {
+        "row": one.row.id,
+        "messages": [{"role": m.role, "content": masked(m.text)} for m in one.row.conversation],
+    }
+    if one.reply is None:
+        return line | {"error": one.error}
+    return line | {
+        "reply": masked(one.reply.text),
+        "finish_reason": one.reply.finish_reason,
+        "seconds": round(one.reply.seconds, 3),
+        "lacks": list(one.faults),
+    }

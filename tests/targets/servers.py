@@ -1,0 +1,70 @@
+"""Small real servers on loopback that answer as a test wants."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+class Response(NamedTuple):
+    status: int = 200
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+Answers = Callable[[Request], Response]
+
+
+def completion(text: str | None, **more: Any) -> Response:
+    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"} | more
+    told = {"choices": [choice], "usage": {"prompt_tokens": 7, "completion_tokens": 3}, "model": "tiny"}
+    return Response(200, json.dumps(told).encode())
+
+
+def said(request: Request) -> str:
+    return str(request.body["messages"][-1]["content"])
+
+
+@contextlib.contextmanager
+def serving(answers: Answers) -> Iterator[str]:
+    """Serve; gives the base URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            response = answers(Request(self.command, self.path, headers, json.loads(raw) if raw else None))
+            self.send_response(response.status)
+            for name, value in response.headers:
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(response.body)))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(response.body)
+
+        do_GET = do_POST = _answer
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
