@@ -73,7 +73,8 @@ def summary(case: Case, paper: Paper) -> str:
 
 def claims(case: Case, paper: Paper) -> str:
     """Tell every claim with what speaks for and against it, by measure."""
-    lines = [*_headline(case, paper), *paper.wrapped(f"{case.service}, as of {case.as_of}, catalogue {case.catalogue}")]
+    about = f"{shown(case.service)}, as of {case.as_of}, catalogue {case.catalogue}"
+    lines = [*_headline(case, paper), *paper.wrapped(paper.plain(about))]
     for measure in MEASURES:
         of_measure = sorted((c for c in case.claims if c.measure == measure), key=words.urgency)
         lines += ["", paper.strong(words.MEASURE_TITLES[measure])]

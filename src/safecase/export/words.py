@@ -78,6 +78,9 @@ def reason(case: Case) -> str:
         return _of(found["contested"], total, "contested") + (f", {unproven} unproven" if unproven else "")
     if unproven:
         return _of(unproven, total, "unproven") + (f", {found['stale']} of them stale" if found["stale"] else "")
+    unlooked = sum(1 for measure in case.measures if not any(counts_of(measure).values()))
+    if case.verdict == "unproven" and unlooked:
+        return f"nothing speaks against it, but {unlooked} of {len(case.measures)} measures have no claim yet"
     if found["accepted"]:
         return f"{_of(found['supported'], total, 'supported')}, {found['accepted']} accepted"
     return f"all {total} claims are supported" if total > 1 else "its one claim is supported"
@@ -107,4 +110,4 @@ def why(mend: Mend) -> str:
 
 def open_claims(risk: RiskSummary) -> str:
     """Count the open claims of a risk group."""
-    return f"{risk.open or 'none'} of {len(risk.claims)} open" if risk.claims else "nothing answers it yet"
+    return f"{risk.open or 'none'} of {len(risk.claims)} open" if risk.claims else "nothing looked at"

@@ -53,14 +53,14 @@ class PackageFile(Noun, frozen=True):
 Reader: TypeAlias = Callable[[str, str], PackageFile]
 
 
-def is_dependency_file(name: str) -> bool:
-    """Say by a file's name whether it declares or locks packages."""
-    return _reader_of(name) is not None
+def is_dependency_file(path: str) -> bool:
+    """Say by a file's path whether it declares or locks packages."""
+    return _reader_of(path) is not None
 
 
 def read_file(root: Path, path: str) -> PackageFile:
     """Read one file; what is wrong with it is in `problem`, never an exception."""
-    reader = _reader_of(path.rpartition("/")[2])
+    reader = _reader_of(path)
     assert reader is not None, path
     unread = PackageFile(path=path, ecosystem="javascript" if _is_javascript(path) else "python", locks=True)
     try:
@@ -292,7 +292,10 @@ READERS: Mapping[str, Reader] = {
 """Readers by the pattern of a file's name."""
 
 
-def _reader_of(name: str) -> Reader | None:
+def _reader_of(path: str) -> Reader | None:
+    name = path.rpartition("/")[2]
+    if fnmatch.fnmatchcase(path, "*requirements/*.txt"):
+        return _requirements
     return next((reader for pattern, reader in READERS.items() if fnmatch.fnmatchcase(name, pattern)), None)
 
 

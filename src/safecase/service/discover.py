@@ -107,8 +107,8 @@ def _within(path: str, folder: str) -> bool:
 def _packages(listing: Listing) -> Iterator[Packages]:
     folders: dict[str, list[str]] = {}
     for path in listing.belonging:
-        folder, name = posixpath.split(path)
-        if locks.is_dependency_file(name):
+        folder = posixpath.dirname(path)
+        if locks.is_dependency_file(path):
             # requirements/dev.txt belongs to the folder above it, where pyproject.toml lies.
             home = posixpath.dirname(folder) if posixpath.basename(folder) == "requirements" else folder
             folders.setdefault(home, []).append(path)
