@@ -78,6 +78,10 @@ def test_the_page_loads_and_runs_nothing(page: Page) -> None:
 def test_every_claim_has_an_anchor_that_opens_it_and_every_link_leads_somewhere(page: Page) -> None:
     for claim in CLAIMS:
         assert "details" in page.paths[claim.control], "a browser opens what it is sent into"
+    assert_links_lead_somewhere(page)
+
+
+def assert_links_lead_somewhere(page: Page) -> None:
     for tag, attributes in page.elements:
         if tag in {"a", "use"}:
             assert (attributes["href"] or "").removeprefix("#") in page.paths
@@ -128,7 +132,9 @@ def test_hostile_text_stays_text() -> None:
 
 def test_a_case_with_nothing_in_it_is_still_a_page() -> None:
     empty = sample((), measures=(), risk_groups=(), facts=(), questions=(), notes=(), next=(), name="")
-    said = " ".join("".join(Page(render(empty, "html")).text).split())
+    page = Page(render(empty, "html"))
+    assert_links_lead_somewhere(page)
+    said = " ".join("".join(page.text).split())
     assert "The case for support-bot is unproven. No claim applies yet." in said
 
 

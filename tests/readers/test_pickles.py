@@ -210,6 +210,24 @@ def test_a_computed_name_is_malicious() -> None:
     )
 
 
+def test_a_frame_that_ends_within_an_opcode_is_malicious() -> None:
+    # A file that is loaded by C: the text is cut short, its rest is read as opcodes.
+    content = b"\x80\x04\x95" + struct.pack("<Q", 3) + b"U\x02os.(ios\nsystem\n."
+    assert "pickle.frame" in rules(scan(content))
+    within = b"\x80\x04\x95" + struct.pack("<Q", 30) + b"\x95" + struct.pack("<Q", 3) + b"N." + bytes(30)
+    assert verdict(within) == "malicious"
+
+
+@pytest.mark.parametrize("number", [b"I010\n", b"I1\0x\n", b"F1\0x\n", b"L5\0xL\n", b"Np1\0x\n0g1\n"])
+def test_numbers_that_only_c_can_read_stop_nobody(number: bytes) -> None:
+    assert verdict(number + EVIL + b".") == "malicious"
+
+
+def test_escapes_of_a_string_are_those_of_python() -> None:
+    for raw in (rb"o\163", rb"\x6fs", rb"o\x73"):
+        assert scan(b"S'" + raw + b"'\nS'sys\\164em'\n\x93.").globals == ("os.system",)
+
+
 def test_a_frame_is_not_believed() -> None:
     assert verdict(b"\x80\x04\x95" + struct.pack("<Q", 2) + EVIL + b".") == "malicious"
     assert verdict(b"\x80\x04\x95" + struct.pack("<Q", 2**63) + EVIL + b".") == "malicious"

@@ -195,6 +195,10 @@ class Calls:
         """STACK_GLOBAL takes a name that is not a plain text."""
         raise NotImplementedError
 
+    def misread(self, machine: Machine) -> None:
+        """A frame ends within an opcode, or another begins within it."""
+        raise NotImplementedError
+
     def extension(self, machine: Machine, code: int) -> Value:
         """A code of the extension registry; gives its value."""
         raise NotImplementedError

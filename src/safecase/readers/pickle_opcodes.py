@@ -1,19 +1,20 @@
 """Every opcode of protocols 0 to 5 with its effect on the abstract machine; nothing is run.
 
-It follows the C unpickler, which is what loads in practice: FRAME is advisory, MEMOIZE counts the memo's entries, and
-POP may take a mark. Where the real one would stop with an error, `Broken` is raised; what was seen before stays seen.
+It follows the C unpickler, which is what loads in practice: MEMOIZE counts the memo's entries, and POP may take a mark.
+FRAME only says how much to read ahead; but where an opcode crosses the end of its frame, that unpickler drops bytes of
+a file that it keeps of a buffer, so such a frame is a problem. Where the real one must stop with an error, `Broken` is
+raised; where it depends on what objects do, it is followed further.
 """
 
 from __future__ import annotations
 
-import codecs
+import re
 import struct
 from collections.abc import Callable
 from typing import Final
 
 from safecase.readers.pickle_machine import MOST_LINE, Broken, Machine
 from safecase.readers.pickle_values import Blob, DictBox, ListBox, SetBox, Unknown, Value
-from safecase.readers.text import shown
 
 MOST_NUMBER: Final = 1024
 """Bytes of a number that is read; a larger one is one that nobody looks at."""
@@ -74,7 +75,10 @@ def _proto(m: Machine) -> None:
 
 @_opcode(b"\x95")
 def _frame(m: Machine) -> None:
-    m.frame_end = m.integer(8) + m.stream.tell()
+    size, here = m.integer(8), m.stream.tell()
+    if here < m.frame_end:
+        m.calls.misread(m)
+    m.frame_end = here + size
 
 
 # Numbers
@@ -97,7 +101,8 @@ def _number(text: bytes) -> Value:
     try:
         return int(text, 0)
     except ValueError:
-        raise Broken(f"a number that is none: {shown(repr(text[:20]))}") from None
+        # C reads more than Python does here: octal without an o, and anything behind a NUL.
+        return Unknown("number")
 
 
 @_opcode(b"F")
@@ -105,7 +110,7 @@ def _float(m: Machine) -> None:
     try:
         m.stack.append(float(m.line()))
     except ValueError:
-        raise Broken("a number that is none") from None
+        m.stack.append(Unknown("number"))
 
 
 @_opcode(b"\x8a")
@@ -126,13 +131,27 @@ def _long4(m: Machine) -> None:
 # Texts
 
 
+_ESCAPE: Final = re.compile(rb"\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|.)", re.DOTALL)
+_ESCAPES: Final = {
+    b"\n": b"", b"\\": b"\\", b"'": b"'", b'"': b'"', b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n",
+    b"r": b"\r", b"t": b"\t", b"v": b"\v",
+}  # fmt: skip
+
+
 def _unescaped(raw: bytes) -> bytes:
     if len(raw) < 2 or raw[:1] != raw[-1:] or raw[:1] not in b"'\"":
         raise Broken("a STRING that is not quoted")
-    try:
-        return codecs.escape_decode(raw[1:-1])[0]
-    except ValueError:
-        raise Broken("a STRING with a wrong escape") from None
+    return _ESCAPE.sub(_escaped, raw[1:-1])
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    code = found[1]
+    if code[:1] == b"x":
+        return bytes([int(code[1:], 16)])
+    if code.isdigit():
+        return bytes([int(code, 8) & 0xFF])
+    # An escape that is none stays as it is, as in source code.
+    return _ESCAPES.get(code, found[0])
 
 
 @_opcode(b"S")
@@ -215,7 +234,7 @@ def _get(m: Machine, index: int) -> None:
 
 def _index(m: Machine) -> int:
     try:
-        return int(m.line()[:20])
+        return int(m.line().partition(b"\0")[0][:20])
     except ValueError:
         raise Broken("a memo index that is no number") from None
 
@@ -277,9 +296,7 @@ def _dict(m: Machine) -> None:
 
 
 def _put_pairs(target: DictBox, items: list[Value]) -> None:
-    if len(items) % 2:
-        raise Broken("a dict with a key that has no value")
-    for index in range(0, len(items), 2):
+    for index in range(0, len(items) - 1, 2):
         target.put(items[index], items[index + 1])
 
 
@@ -414,11 +431,15 @@ def run(machine: Machine, most: int | None = None) -> bool:
 
     Raises `Broken` or `Exhausted` where it ends sooner.
     """
-    read, table, session = machine.read, OPCODES, machine.session
+    read, table, session, tell = machine.read, OPCODES, machine.session, machine.stream.tell
     left = session.limits.opcodes if most is None else most
     while left > 0:
         step = min(STEP, left)
         for done in range(step):
+            if machine.frame_end and (here := tell()) >= machine.frame_end:
+                if here > machine.frame_end:
+                    machine.calls.misread(machine)
+                machine.frame_end = 0
             code = read(1)
             if code == b".":
                 session.opcodes += done + 1

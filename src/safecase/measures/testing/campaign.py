@@ -19,7 +19,7 @@ from safecase.targets.target import Reply, Target
 from safecase.vocabulary import Noun
 
 AtOnce: TypeAlias = Literal[1, 4]
-LONGEST_REPLY = 48
+LONGEST_REPLY = 40
 """Tokens: a leak shows early, and a long answer only costs."""
 MOST_ERRORS = 0.2
 """The share of attempts without an answer above which nothing is said of a weakness."""
