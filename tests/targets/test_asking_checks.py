@@ -158,7 +158,7 @@ def evaluated(rows: str, answers: Answers, folder: Path, threshold: float = 0.8)
     declared = checked.manifest.testing.suites[0]
     with serving(answers) as url:
         suite = Suite(name="suite:visits", declared=declared, endpoint=EndpointBlock(url=url))
-        return list(business_set_passes.run(suite, checked))[0]
+        return next(iter(business_set_passes.run(suite, checked)))
 
 
 def rows(n: int, expected: str = "yes") -> str:

@@ -197,9 +197,8 @@ def find(text: str) -> Iterator[Secret]:
     found: list[Secret] = []
     for rule in RULES:
         if any(word in text for word in rule.words):
-            taken = taken or bytearray(len(text))
             found.extend(_known(rule, text, taken))
-    found.extend(_assigned(text, taken or bytearray(len(text))))
+    found.extend(_assigned(text, taken))
     yield from sorted(found, key=lambda secret: secret.start)
 
 
@@ -230,7 +229,7 @@ def _known(rule: Rule, text: str, taken: bytearray) -> Iterator[Secret]:
 def _assigned(text: str, taken: bytearray) -> Iterator[Secret]:
     """Look behind each secret-like name only: a line of megabytes costs no more than its names."""
     # Lowering İ makes two characters of one, and positions must stay.
-    lowered = text.replace("\u0130", "i").lower()
+    lowered = (text if text.isascii() else text.replace("\u0130", "i")).lower()
     for name in _NAMES:
         at = lowered.find(name)
         while at >= 0:
@@ -275,12 +274,14 @@ def _is_taken(start: int, end: int, taken: bytearray) -> bool:
 
 
 def _take(start: int, end: int, taken: bytearray) -> None:
+    if len(taken) < end:
+        taken.extend(bytes(end - len(taken)))
     taken[start:end] = b"\x01" * (end - start)
 
 
 def _secret(rule: str, label: str, value: str, start: int, end: int, *, known: bool) -> Secret:
     masked = f"{value[:4]}…{value[-2:]}" if len(value) >= 20 and rule != "private-key" and known else "…"
     # A person's password can be guessed from a list: twelve bits leave hundreds of each list's words standing.
-    length = 5 if known and rule not in _TOLD_BY_VALIDITY else 3
+    length = 5 if known and rule not in ("url-password", "basic-login") else 3
     tag = hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:length]
     return Secret(rule=rule, label=label, start=start, end=end, masked=masked, tag=tag, known=known)

@@ -118,4 +118,5 @@ def _git_files(root: Path) -> frozenset[str] | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return frozenset(_text(os.fsdecode(path)) for path in answer.stdout.split(b"\0") if path)
+    # A folder that git ignores as a whole (a build's output, the demo's service) has files of its own all the same.
+    return frozenset(_text(os.fsdecode(path)) for path in answer.stdout.split(b"\0") if path) or None
