@@ -21,6 +21,7 @@ def job(check: str, tmp_path: Path) -> Job:
         check=check,
         module=odd_checks.__name__,
         runs=found.runs,
+        network=found.network,
         subject=Service(name="service", manifest="safecase.yaml"),
         root=str(tmp_path),
         manifest=Manifest(safecase=1, service=ServiceBlock(id="shop")),

@@ -50,7 +50,12 @@ def test_a_declared_model_that_is_not_there_is_still_to_be_looked_for(tmp_path: 
 def test_members_of_a_workspace_belong_to_the_lock_above(tmp_path: Path) -> None:
     found = inventory(
         tmp_path,
-        **{"pyproject.toml": "", "uv.lock": "version = 1\n", "packages__a__pyproject.toml": "", "web__package.json": "{}"},
+        **{
+            "pyproject.toml": "",
+            "uv.lock": "version = 1\n",
+            "packages__a__pyproject.toml": "",
+            "web__package.json": "{}",
+        },
     )
     assert {n for n in names(found) if n.startswith("packages:")} == {"packages:."}
 

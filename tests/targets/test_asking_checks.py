@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from tests.targets.servers import Answers, Request, Response, completion, said, 
 KEY = "sesame-of-the-test"
 
 
-def context(folder: Path, testing: dict[str, object] | None = None, **ai: object) -> Context:
+def context(folder: Path, testing: Mapping[str, object] | None = None, **ai: object) -> Context:
     told = {"safecase": 1, "service": {"id": "x"}, "testing": testing or {}, "ai": ai}
     manifest = msgspec.convert(told, Manifest)
     return Context(root=folder, manifest=manifest, now=datetime.now(UTC), seconds=30, manifest_path="safecase.yaml")
@@ -82,6 +82,14 @@ def test_a_web_page_in_the_place_of_the_api_is_no_answer_to_a_stranger(tmp_path:
 def test_a_declared_route_that_is_not_there_is_told(tmp_path: Path) -> None:
     found = probed(lambda request: Response(404 if request.path == "/metrics" else 401), tmp_path, routes=("/metrics",))
     assert [(f.verdict, "/metrics" in f.message) for f in found] == [("pass", False)] * 4 + [("unknown", True)]
+
+
+def test_an_endpoint_that_is_not_there_is_unknown_once(tmp_path: Path) -> None:
+    with endpoint(lambda _: Response(401)) as subject:
+        pass
+    (found,) = strangers_refused.run(subject, context(tmp_path))
+    assert found.verdict == "unknown"
+    assert "cannot be reached" in found.message
 
 
 def test_no_credential_of_ours_goes_to_a_host_that_is_not_ours(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def target(answers: Answers, *, key: str = "", timeout_s: float = 5, seconds: fl
 
 
 def refusal(answers: Answers, **how: float) -> CollectError:
-    with target(answers, key=KEY, **how) as asked, pytest.raises(CollectError) as refused:  # type: ignore[arg-type]
+    with target(answers, key=KEY, **how) as asked, pytest.raises(CollectError) as refused:
         asked.ask(said("Hello"), max_tokens=5)
     assert KEY not in refused.value.message + refused.value.mend
     return refused.value

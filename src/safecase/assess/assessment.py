@@ -30,6 +30,10 @@ from safecase.service.subjects import Repository
 from safecase.vocabulary import Attestation, Case, Decision, Exemption, Fact, Finding, Verdict
 
 
+LENIENT = 1.5
+"""A check that says beforehand how long it takes may take half as long again before it is stopped."""
+
+
 class Wishes(NamedTuple):
     """How the user wants it to run; everything else is in the manifest."""
 
@@ -59,6 +63,8 @@ class Prepared(NamedTuple):
     facts: Mapping[str, Fact]
     decisions: tuple[Decision, ...]
     ledger: Ledger
+    attestations: Mapping[str, Attestation]
+    """The latest of each control."""
     known: Known
     plan: Plan
     left: tuple[Task, ...]
@@ -96,7 +102,10 @@ def prepare(service: ServiceDescription, wishes: Wishes) -> Prepared:
         now=now,
     )
     unplanned = Plan(tasks=(), standings=(), lacking=())
-    prepared = Prepared(service, rows, checks, inventory, facts, decisions, ledger, known, unplanned, (), wishes)
+    given = _attestations(service)  # a fault in one is told before anything runs
+    prepared = Prepared(
+        service, rows, checks, inventory, facts, decisions, ledger, given, known, unplanned, left=(), wishes=wishes
+    )
     return planned_again(prepared, decisions)
 
 
@@ -139,10 +148,9 @@ def conclude(
     """Judge by what the ledger holds now; `exceptions` replaces those of the manifest (the gate's policy)."""
     known = msgspec.structs.replace(prepared.known, evidence=by_group(prepared.ledger.read()))
     standings = plan(prepared.decisions, known, chosen=lambda _control, _check: False)
-    given = _attestations(prepared.service)
     exemptions = _exemptions(prepared.service, exceptions)
     seen = {
-        decision.control: _seen(decision.control, known, standings, given, exemptions)
+        decision.control: _seen(decision.control, known, standings, prepared.attestations, exemptions)
         for decision in prepared.decisions
         if decision.applies
     }
@@ -187,12 +195,13 @@ def _job(task: Task, prepared: Prepared) -> Job:
         check=check.id,
         module=check.where.partition(":")[0],
         runs=check.runs,
+        network=check.network,
         subject=task.subject,
         root=str(service.root),
         manifest=service.manifest,
         manifest_path=service.file,
         now=prepared.known.now,
-        seconds=check.limit_s or service.manifest.settings.check_seconds,
+        seconds=check.limit_s or max(service.manifest.settings.check_seconds, LENIENT * task.estimate.seconds),
         owned=prepared.wishes.owned,
         places={f.key: (f.place.line, f.place.column) for f in service.facts if f.place},
     )
@@ -241,7 +250,7 @@ def worst_of(findings: Iterable[Finding]) -> Verdict:
 
 
 def _attestations(service: ServiceDescription) -> Mapping[str, Attestation]:
-    """The latest attestation of each control."""
+    """Read the attestations; of one control the one that lasts longest."""
     found = attestations.read(service.root / service.manifest.settings.attestations, service.root)
     return {a.control: a for a in sorted(found, key=lambda a: a.expires)}
 

@@ -46,18 +46,23 @@ class LocalExecutor:
 
     def map(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Answer]]:
         """Yield each job with its answer, as they come in."""
-        waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
-        for job in jobs:
-            waiting.put(job)
         done: queue.SimpleQueue[tuple[Job, Answer]] = queue.SimpleQueue()
-        for _ in range(min(self._width, len(jobs))):
-            # Daemons: a check that hangs on a network must not keep the program from ending.
-            threading.Thread(target=self._serve, args=(waiting, done), daemon=True).start()
+        # What asks the running service goes one after another: load of our own must not decide what is measured.
+        self._start([job for job in jobs if job.network], 1, done)
+        self._start([job for job in jobs if not job.network], self._width, done)
         try:
             for _ in jobs:
                 yield done.get()
         finally:
             self.close()
+
+    def _start(self, jobs: Sequence[Job], width: int, done: queue.SimpleQueue[tuple[Job, Answer]]) -> None:
+        waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        for job in jobs:
+            waiting.put(job)
+        for _ in range(min(width, len(jobs))):
+            # Daemons: a check that hangs on a network must not keep the program from ending.
+            threading.Thread(target=self._serve, args=(waiting, done), daemon=True).start()
 
     def close(self) -> None:
         """End every worker process."""

@@ -290,4 +290,4 @@ def _first_mend(claim: Claim) -> Mend | None:
 def _by_state(claim: Claim) -> str:
     if claim.findings or claim.records:
         return f"safecase assess --only {claim.control}"
-    return f"safecase explain {claim.control}, then attest it or run its check"
+    return f"let the person who knows attest it: safecase attest {claim.control}"

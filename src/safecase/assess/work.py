@@ -27,6 +27,7 @@ class Job(Noun, frozen=True):
     check: str
     module: str
     runs: Runs
+    network: bool
     subject: Subject
     root: str
     manifest: Manifest

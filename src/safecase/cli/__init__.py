@@ -23,6 +23,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "show": ("show:show", "Show the case, its facts or its plan as they stand."),
     "explain": ("explain:explain", "Explain a control, check, manifest key or exit code."),
     "export": ("export:export", "Write the case as HTML, JSON or text."),
+    "attest": ("attest:attest", "Write a person's attestation for a control."),
     "baseline": ("baseline:baseline", "Note today's gaps, so that only new ones block."),
     "evidence": ("evidence:evidence", "List, verify and add to what was collected."),
     "schema": ("schema:schema", "Print the JSON Schema of safecase.yaml, or an example."),

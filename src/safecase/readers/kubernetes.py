@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,10 +15,11 @@ from safecase.readers.yaml_places import Document, Steps
 from safecase.vocabulary import Noun, Place
 
 MOST_BYTES = 2_000_000
-MOST_OBJECTS = 20_000
+MOST_OBJECTS = 5_000
+MOST_PEERS = 10_000
 
-_API = re.compile(rb"^apiVersion\s*:", re.MULTILINE)
-_KIND = re.compile(rb"^kind\s*:", re.MULTILINE)
+_API = re.compile(rb"^(?:\xef\xbb\xbf)?(?:\{\s{0,40})?[\"']?apiVersion[\"']?[ \t]{0,40}:", re.MULTILINE)
+_KIND = re.compile(rb"(?:^|[{,]\s{0,40})[\"']?kind[\"']?[ \t]{0,40}:", re.MULTILINE)
 
 PODS: Mapping[str, tuple[str, ...]] = {
     "Pod": (),
@@ -30,6 +32,23 @@ PODS: Mapping[str, tuple[str, ...]] = {
     "CronJob": ("jobTemplate", "spec", "template"),
 }
 """Where the pod stands in the `spec` of each kind of workload."""
+
+_POLICY_APIS = ("networking.k8s.io", "extensions")
+_RUNS_PODS = frozenset({"containers", "container", "podSpec", "podTemplate", "predictor", "workerGroupSpecs"})
+"""Keys by which a custom resource gives away that a controller makes pods of it."""
+_JUDGES = ("kyverno.io", "gatekeeper.sh", "apiextensions.k8s.io", "admissionregistration.k8s.io")
+"""Groups whose objects speak of containers and make none."""
+_BINDS_OTHERWISE = re.compile(r"NetworkPolicy|NetworkSet")
+_CHANGES_OTHERS = (
+    "namespace",
+    "patches",
+    "patchesStrategicMerge",
+    "patchesJson6902",
+    "commonLabels",
+    "labels",
+    "components",
+)
+"""What a kustomization may say that makes the objects other than they are read here."""
 
 
 class Workload(Noun, frozen=True):
@@ -77,7 +96,11 @@ def read_cluster(root: Path, files: Iterable[str]) -> Cluster:
     unread: list[str] = []
     for file in files:
         for document, steps, kind in _objects(root, file, unread):
-            if kind in PODS:
+            value = _at(document.value, *steps)
+            reason = _not_analysed(value, kind)
+            if reason:
+                unread.append(f"{document.key_place((*steps, 'kind'))}: {reason}")
+            elif kind in PODS:
                 workloads.append(_workload(document, steps, kind))
             elif kind == "NetworkPolicy":
                 policies.append(_policy(document, steps))
@@ -111,20 +134,60 @@ def _fulfilled(expression: Any, labels: Mapping[str, str]) -> bool:
     return False
 
 
+def _not_analysed(value: Any, kind: str) -> str:
+    """Say why an object that runs pods, or binds them, is beyond this reader; empty for all others."""
+    name = f"{shown(kind, 40)} {_text(_at(value, 'metadata', 'name'))}"
+    group = _text(_at(value, "apiVersion")).partition("/")[0] or "no apiVersion"
+    if kind in PODS or kind == "NetworkPolicy":
+        if any("{{" in part for part in _inside(value) if isinstance(part, str)):
+            return f"{name} is a template; render it first (helm template)"
+        if kind == "NetworkPolicy" and group in _POLICY_APIS and not _is_selector(_at(value, "spec", "podSelector")):
+            return f"the podSelector of {name} says neither matchLabels nor matchExpressions"
+    if kind == "Kustomization":
+        changed = [key for key in _CHANGES_OTHERS if _at(value, key)]
+        return f"a kustomization sets {', '.join(changed)}; render it first (kubectl kustomize)" if changed else ""
+    if _BINDS_OTHERWISE.search(kind) and (kind != "NetworkPolicy" or group not in _POLICY_APIS):
+        return f"{name} is a policy of {group}, whose rules are not known here"
+    if kind in PODS or group.endswith(_JUDGES):
+        return ""
+    if any(isinstance(part, dict) and not _RUNS_PODS.isdisjoint(part) for part in _inside(_at(value, "spec"))):
+        return f"{name} makes pods by a controller of its own, whose labels are not known here"
+    return ""
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    """Everything in a value, once: what an alias repeats is the same object."""
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield part
+            waiting += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+
+
+def _is_selector(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) <= {"matchLabels", "matchExpressions"}
+
+
 def _objects(root: Path, file: str, unread: list[str]) -> Iterator[tuple[Document, Steps, str]]:
     try:
         with (root / file).open("rb") as opened:
             content = opened.read(MOST_BYTES + 1)
     except OSError as why:
-        unread.append(f"{file}: {why.strerror}")
-        return
-    if b"{{" in content:
-        unread.append(f"{file}: a Helm template; render it first (helm template)")
+        unread.append(f"{shown(file, 200)}: {why.strerror}")
         return
     try:
         documents = yaml_places.read_all(content, file, most_bytes=MOST_BYTES, any_keys=True)
     except ManifestError as why:
-        unread.append(f"{why.place or file}: {why.message}")
+        templated = b"{{" in content
+        told = (
+            f"{file}: a Helm template; render it first (helm template)"
+            if templated
+            else f"{why.place or file}: {why.message}"
+        )
+        unread.append(shown(told, 300))
         return
     for document in documents:
         for steps, value in _listed(document.value):
@@ -132,13 +195,15 @@ def _objects(root: Path, file: str, unread: list[str]) -> Iterator[tuple[Documen
             if isinstance(kind, str):
                 yield document, steps, kind
             elif value is not None:
-                unread.append(f"{file}: an object without a kind")
+                unread.append(f"{shown(file, 200)}: an object without a kind")
 
 
 def _listed(value: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """An object, or each of those in a `kind: List`."""
-    if isinstance(value, Mapping) and value.get("kind") == "List" and isinstance(value.get("items"), list):
-        yield from ((("items", index), item) for index, item in enumerate(value["items"]))
+    """An object, or each of those in a `kind: List` and in lists inside of it."""
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    if isinstance(kind, str) and kind.endswith("List") and isinstance(value.get("items"), list):
+        for index, item in enumerate(value["items"]):
+            yield from ((("items", index, *steps), inner) for steps, inner in _listed(item))
     else:
         yield (), value
 
@@ -162,7 +227,7 @@ def _workload(document: Document, steps: Steps, kind: str) -> Workload:
         name=_text(_at(value, "metadata", "name")),
         namespace=_text(_at(value, "metadata", "namespace")) or "default",
         labels={str(k): str(v) for k, v in labels.items()} if isinstance(labels, Mapping) else {},
-        host_network=_at(pod, "spec", "hostNetwork") is True,
+        host_network=_is_true(_at(pod, "spec", "hostNetwork")),
         place=_place(document, steps),
     )
 
@@ -182,29 +247,61 @@ def _policy(document: Document, steps: Steps) -> Policy:
         open_directions=tuple(
             d  # type: ignore[misc]
             for d, rules, peers in (("Ingress", "ingress", "from"), ("Egress", "egress", "to"))
-            if d in directions and any(_allows_all(rule, peers) for rule in _list(spec, rules))
+            if d in directions and _open(_list(spec, rules), peers)
         ),
         place=_place(document, steps),
     )
 
 
-def _allows_all(rule: Any, peers: str) -> bool:
-    """An empty rule, or one whose peers are everybody and whose ports are all."""
-    if rule is None or rule == {}:
-        return True
-    if not isinstance(rule, Mapping) or _list(rule, "ports"):
-        return False
-    named = _list(rule, peers)
-    return not named or any(_everybody(peer) for peer in named)
+def _open(rules: list[Any], peers: str) -> bool:
+    """Rules add up: one that names everybody on all ports is enough, and so are halves that make up everybody."""
+    blocks: list[Any] = []
+    for rule in rules:
+        if rule is None or rule == {}:
+            return True
+        if not isinstance(rule, Mapping) or not _all_ports(_list(rule, "ports")):
+            continue
+        named = _list(rule, peers)
+        if not named or any(_everybody(peer) for peer in named):
+            return True
+        blocks += [_at(peer, "ipBlock", "cidr") for peer in named if not _list(_at(peer, "ipBlock"), "except")]
+    return _whole_internet(blocks)
+
+
+def _all_ports(ports: list[Any]) -> bool:
+    """No port is named, or an entry names none, or a range from the first to the last."""
+    return not ports or any(
+        isinstance(p, Mapping) and (p.get("port") is None or (p["port"] in (0, 1) and p.get("endPort") == 65535))
+        for p in ports
+    )
 
 
 def _everybody(peer: Any) -> bool:
     if peer in (None, {}):
         return True
-    block = _at(peer, "ipBlock")
-    if _at(block, "cidr") in ("0.0.0.0/0", "::/0"):
-        return not _list(block, "except")
-    return isinstance(peer, Mapping) and set(peer) == {"namespaceSelector"} and peer["namespaceSelector"] in (None, {})
+    if not isinstance(peer, Mapping) or "namespaceSelector" not in peer:
+        return False
+    return all(_selects_all(peer.get(key)) for key in ("namespaceSelector", "podSelector"))
+
+
+def _selects_all(selector: Any) -> bool:
+    return not selector or (isinstance(selector, Mapping) and not any(selector.values()))
+
+
+def _whole_internet(blocks: list[Any]) -> bool:
+    networks: list[Any] = []  # of either family, never mixed below
+    for block in blocks[:MOST_PEERS]:
+        try:
+            networks.append(ipaddress.ip_network(str(block), strict=False))
+        except ValueError:
+            continue
+    families = ([n for n in networks if n.version == version] for version in (4, 6))
+    return any(n.prefixlen == 0 for family in families for n in ipaddress.collapse_addresses(family))
+
+
+def _is_true(value: Any) -> bool:
+    """Kubernetes reads YAML 1.1, where `yes` and `on` are true; our reader leaves them texts."""
+    return value is True or str(value).lower() in ("true", "yes", "on", "y")
 
 
 def _list(value: Any, key: str) -> list[Any]:

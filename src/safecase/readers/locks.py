@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import fnmatch
 import json
 import re
@@ -10,14 +11,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import msgspec
+
 from safecase.errors import ManifestError
 from safecase.readers import yaml_places
-from safecase.readers.requirements_txt import Option, Requirement, parse
+from safecase.readers.requirements_txt import Option, Requirement, Source, parse
 from safecase.vocabulary import Noun, Place
 
-Ecosystem: TypeAlias = Literal["python", "javascript"]
+Ecosystem: TypeAlias = Literal["python", "javascript", "conda"]
 
 MOST_BYTES = 30_000_000
+
+UNNAMED = "install_requires"
+"""Stands for what setup.py wants, since only running it would tell the names."""
 
 OF_WORKSPACES = frozenset({"uv.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock"})
 """Locks that cover the folders below, too."""
@@ -31,6 +37,9 @@ class Entry(Noun, frozen=True):
     hashed: bool
     """By a hash, an integrity value, or a whole commit; a path inside of the repository needs none."""
     place: Place
+    source: Source = "index"
+    insecure: bool = False
+    """It is fetched without TLS."""
 
 
 class PackageFile(Noun, frozen=True):
@@ -45,7 +54,10 @@ class PackageFile(Noun, frozen=True):
     """Normalised names."""
     indexes: tuple[Option, ...] = ()
     """Options that add an index beside the default one, or speak to one without TLS."""
-    includes: tuple[str, ...] = ()
+    includes: tuple[Option, ...] = ()
+    """`-r` and `-c`, their files as they are written: relative to the folder of this one."""
+    constrains: bool = False
+    """It says which version where a package is installed, and installs none."""
     problem: str = ""
     """Why it could not be read; empty where it was."""
 
@@ -59,22 +71,28 @@ def is_dependency_file(path: str) -> bool:
 
 
 def read_file(root: Path, path: str) -> PackageFile:
-    """Read one file; what is wrong with it is in `problem`, never an exception."""
-    reader = _reader_of(path)
-    assert reader is not None, path
-    unread = PackageFile(path=path, ecosystem="javascript" if _is_javascript(path) else "python", locks=True)
+    """Read one file; what is wrong with it is in `problem`, never an exception.
+
+    A name that tells nothing (`-r base.txt`) is read as a requirements file.
+    """
+    reader = _reader_of(path) or (_wanted if path.endswith(".in") else _requirements)
+    unread = PackageFile(path=path, ecosystem=_ecosystem_of(path), locks=True)
     try:
         with (root / path).open("rb") as opened:
             content = opened.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             return _problem(unread, f"larger than {MOST_BYTES // 1_000_000} MB")
-        return reader(path, content.decode("utf-8-sig"))
+        # What PowerShell writes (`pip freeze > requirements.txt`), and pip reads.
+        utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        return reader(path, content.decode("utf-16" if utf16 else "utf-8-sig"))
     except OSError as why:
         return _problem(unread, why.strerror or "it cannot be read")
     except ManifestError as why:
         return _problem(unread, why.message)
     except (ValueError, RecursionError) as why:  # not UTF-8, not TOML, not JSON, or nested without end
         return _problem(unread, f"it is not what its name says: {type(why).__name__}: {str(why)[:120]}")
+    except configparser.Error as why:
+        return _problem(unread, f"it is not what its name says: {str(why)[:120]}")
 
 
 def normalised(name: str) -> str:
@@ -86,8 +104,11 @@ def _problem(file: PackageFile, text: str) -> PackageFile:
     return PackageFile(path=file.path, ecosystem=file.ecosystem, locks=file.locks, problem=text)
 
 
-def _is_javascript(path: str) -> bool:
-    return path.endswith(("package.json", "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock"))
+def _ecosystem_of(path: str) -> Ecosystem:
+    name = path.rpartition("/")[2]
+    if name in ("package.json", "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock"):
+        return "javascript"
+    return "conda" if name.startswith(("conda-", "environment.")) else "python"
 
 
 def _requirements(path: str, text: str) -> PackageFile:
@@ -100,8 +121,19 @@ def _requirements(path: str, text: str) -> PackageFile:
         locks=True,
         entries=entries,
         indexes=tuple(o for o in options if _risky(o)),
-        includes=tuple(o.value for o in options if o.name in ("-r", "--requirement", "-c", "--constraint")),
+        includes=tuple(o for o in options if o.name in ("-r", "--requirement", "-c", "--constraint")),
     )
+
+
+def _constraints(path: str, text: str) -> PackageFile:
+    return msgspec.structs.replace(_requirements(path, text), constrains=True)
+
+
+def _wanted(path: str, text: str) -> PackageFile:
+    """requirements.in, from which pip-compile makes requirements.txt."""
+    found = _requirements(path, text)
+    names = {normalised(e.name) for e in found.entries if e.source == "index"}
+    return msgspec.structs.replace(found, locks=False, entries=(), declared=tuple(sorted(names)))
 
 
 def _risky(option: Option) -> bool:
@@ -112,7 +144,14 @@ def _risky(option: Option) -> bool:
 def _entry(requirement: Requirement, path: str) -> Entry:
     version = requirement.version or ("fixed" if requirement.fixed else "")
     place = Place(file=path, line=requirement.line)
-    return Entry(name=requirement.name, version=version, hashed=requirement.hashed, place=place)
+    return Entry(
+        name=requirement.name,
+        version=version,
+        hashed=requirement.hashed,
+        place=place,
+        source=requirement.source,
+        insecure=requirement.insecure,
+    )
 
 
 def _toml_lock(path: str, text: str) -> PackageFile:
@@ -123,37 +162,60 @@ def _toml_lock(path: str, text: str) -> PackageFile:
     entries = []
     for package in _mappings(document.get("package", document.get("packages"))):
         name = str(package.get("name", "?"))
-        source = _mapping(package.get("source"))
-        local = {"path", "editable", "virtual", "directory"} & (set(source) | set(package))
+        source = _source_of(package)
         place = Place(file=path, line=lines.get(name, 0))
-        hashed = bool(local) or _hashed(package) or bool(old_hashes.get(name)) or _whole_commit(package, source)
-        version = str(package.get("version", "fixed" if local or hashed else ""))
-        entries.append(Entry(name=name, version=version, hashed=hashed, place=place))
+        hashed = source == "path" or _hashed(package) or bool(old_hashes.get(name)) or _whole_commit(package)
+        version = str(package.get("version", "fixed" if hashed else ""))
+        entries.append(
+            Entry(name=name, version=version, hashed=hashed, place=place, source=source, insecure=_insecure(package))
+        )
     return PackageFile(path=path, ecosystem="python", locks=True, entries=tuple(entries))
 
 
-def _hashed(package: Mapping[str, Any]) -> bool:
+def _source_of(package: Mapping[str, Any]) -> Source:
+    """Each tool says it in its own way: a key of `source`, its `type` (poetry), a key of the package (pdm, PEP 751)."""
+    source = _mapping(package.get("source"))
+    said = {*source, *package, str(source.get("type"))}
+    if said & {"path", "editable", "virtual", "directory", "file"}:
+        return "path"
+    if said & {"git", "vcs", "hg"}:
+        return "vcs"
+    return "url" if "archive" in said or source.get("type") == "url" or set(source) == {"url"} else "index"
+
+
+def _insecure(package: Mapping[str, Any]) -> bool:
+    parts = [package, _mapping(package.get("source")), *_files_of(package)]
+    said = (part.get(key) for part in parts for key in ("url", "git", "registry", "index", "resolved"))
+    return any(isinstance(url, str) and url.startswith(("http://", "git+http://")) for url in said)
+
+
+def _files_of(package: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     files = [*_mappings(package.get("wheels")), *_mappings(package.get("files"))]
-    files += [_mapping(package.get(key)) for key in ("sdist", "archive")]
-    return any(file.get("hash") or file.get("hashes") for file in files)
+    return files + [_mapping(package.get(key)) for key in ("sdist", "archive")]
 
 
-def _whole_commit(package: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
-    commit = (
-        source.get("resolved_reference") or _mapping(package.get("vcs")).get("commit-id") or package.get("revision")
-    )
-    git = str(source.get("git", ""))
-    return bool(re.search(r"(^|#)[0-9a-f]{40}$", str(commit or git)))
+def _hashed(package: Mapping[str, Any]) -> bool:
+    return any(file.get("hash") or file.get("hashes") for file in _files_of(package))
+
+
+def _whole_commit(package: Mapping[str, Any]) -> bool:
+    source, vcs = _mapping(package.get("source")), _mapping(package.get("vcs"))
+    commit = source.get("resolved_reference") or vcs.get("commit-id") or package.get("revision") or source.get("git")
+    return bool(re.search(r"(^|#)[0-9a-f]{40}$", str(commit)))
 
 
 def _pipfile_lock(path: str, text: str) -> PackageFile:
     document = _mapping(json.loads(text))
+    lines = _lines_of(text, re.compile(r'^\s+"([^"\n]{1,200})": \{'))
     entries = [
         Entry(
             name=name,
-            version=str(entry.get("version", "")).lstrip("=") or ("fixed" if entry.get("ref") else ""),
-            hashed=bool(entry.get("hashes") or entry.get("ref") or entry.get("path")),
-            place=Place(file=path),
+            version=str(entry.get("version", "")).lstrip("=") or ("fixed" if {"ref", "path"} & set(entry) else ""),
+            hashed=bool(
+                entry.get("hashes") or entry.get("path") or re.fullmatch("[0-9a-f]{40}", str(entry.get("ref")))
+            ),
+            place=Place(file=path, line=lines.get(name, 0)),
+            source="vcs" if "git" in entry else "path" if "path" in entry else "url" if "file" in entry else "index",
         )
         for part in ("default", "develop")
         for name, entry in _named(document.get(part))
@@ -164,24 +226,40 @@ def _pipfile_lock(path: str, text: str) -> PackageFile:
 def _pyproject(path: str, text: str) -> PackageFile:
     document = tomllib.loads(text)
     project, tool = _mapping(document.get("project")), _mapping(document.get("tool"))
-    poetry = _mapping(tool.get("poetry"))
-    wanted = [*_strings(project.get("dependencies"))]
-    for group in [
-        *_mapping(project.get("optional-dependencies")).values(),
-        *_mapping(document.get("dependency-groups")).values(),
-    ]:
-        wanted += _strings(group)
-    names = [found[1] for text in wanted if (found := re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", text))]
-    names += [name for name in _mapping(poetry.get("dependencies")) if name != "python"]
+    poetry, uv, pdm = (_mapping(tool.get(name)) for name in ("poetry", "uv", "pdm"))
+    wanted = [*_strings(project.get("dependencies")), *_strings(uv.get("dev-dependencies"))]
+    for groups in (
+        project.get("optional-dependencies"),
+        document.get("dependency-groups"),
+        pdm.get("dev-dependencies"),
+    ):
+        wanted += [text for group in _mapping(groups).values() for text in _strings(group)]
+    names = {normalised(found[1]) for text in wanted if (found := re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", text))}
+    tables = [poetry.get("dependencies"), poetry.get("dev-dependencies")]
+    tables += [_mapping(group).get("dependencies") for group in _mapping(poetry.get("group")).values()]
+    names |= {normalised(name) for table in tables for name in _mapping(table) if name != "python"}
+    names.discard(normalised(str(project.get("name", poetry.get("name", "")))))  # `bot[all]` in an extra of bot
+    options = [Option(f"tool.uv.{key}", str(uv[key]), 0) for key in ("extra-index-url", "find-links") if uv.get(key)]
     return PackageFile(
-        path=path, ecosystem="python", locks=False, declared=tuple(sorted({normalised(name) for name in names}))
+        path=path, ecosystem="python", locks=False, declared=tuple(sorted(names)), indexes=tuple(options)
     )
 
 
-def _setup(path: str, text: str) -> PackageFile:
-    """setup.py and setup.cfg are not run: that they want something is all that is seen of them."""
-    wants = bool(re.search(r"install_requires\s*=\s*(?!\[\s*\])\S", text)) or "install_requires\n" in text
-    return PackageFile(path=path, ecosystem="python", locks=False, declared=("install_requires",) if wants else ())
+def _setup_py(path: str, text: str) -> PackageFile:
+    """setup.py is not run: that it wants something is all that is seen of it."""
+    wants = bool(re.search(r"install_requires\s*=\s*(?!\[\s*\])\S", text))
+    return PackageFile(path=path, ecosystem="python", locks=False, declared=(UNNAMED,) if wants else ())
+
+
+def _setup_cfg(path: str, text: str) -> PackageFile:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    parser.read_string(text)
+    wanted = parser.get("options", "install_requires", fallback="").splitlines()
+    if parser.has_section("options.extras_require"):
+        wanted += [line for _, lines in parser.items("options.extras_require") for line in lines.splitlines()]
+    found = (re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line) for line in wanted)
+    names = {normalised(name[1]) for name in found if name}
+    return PackageFile(path=path, ecosystem="python", locks=False, declared=tuple(sorted(names)))
 
 
 def _pipfile(path: str, text: str) -> PackageFile:
@@ -191,21 +269,57 @@ def _pipfile(path: str, text: str) -> PackageFile:
 
 
 def _conda(path: str, text: str) -> PackageFile:
-    value = _mapping(yaml_places.read(text.encode(), path, any_keys=True).value)
-    found = value.get("dependencies")
-    names = [d for d in found if isinstance(d, str)] if isinstance(found, list) else []
+    """environment.yml: no hash fits into it, so that it only declares."""
+    found = _mapping(yaml_places.read(text.encode(), path, any_keys=True).value).get("dependencies")
+    wanted = [*_strings(found), *(text for item in _mappings(found) for text in _strings(item.get("pip")))]
+    # `conda-forge::numpy=1.26`; `-r more.txt` under pip is an option.
+    names = (re.match(r"(?:[^:\s]{1,80}::)?([A-Za-z0-9_][A-Za-z0-9._-]*)", text) for text in wanted)
+    declared = {normalised(name[1]) for name in names if name} - {"python", "pip"}
+    return PackageFile(path=path, ecosystem="conda", locks=False, declared=tuple(sorted(declared)))
+
+
+def _conda_lock(path: str, text: str) -> PackageFile:
+    document = yaml_places.read(text.encode(), path, any_keys=True, most_bytes=MOST_BYTES)
+    found = _mapping(document.value).get("package")
     entries = tuple(
-        Entry(name=re.split(r"[=<> ]", name)[0], version="", hashed=False, place=Place(file=path))
-        for name in names
-        if re.split(r"[=<> ]", name)[0] not in ("python", "pip")
+        Entry(
+            name=str(package.get("name", "?")),
+            version=str(package.get("version") or ""),
+            hashed=bool(package.get("hash")),
+            place=document.place(("package", index)),
+            insecure=_insecure(package),
+        )
+        for index, package in enumerate(found if isinstance(found, list) else [])
+        if isinstance(package, Mapping)
     )
-    return PackageFile(path=path, ecosystem="python", locks=True, entries=entries)
+    return PackageFile(path=path, ecosystem="conda", locks=True, entries=entries)
+
+
+def _conda_explicit(path: str, text: str) -> PackageFile:
+    """conda-linux-64.lock: one address a line, `…/numpy-1.26.4-py311_0.conda#hash`."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        address, _, digest = line.strip().partition("#")
+        if "://" in address:
+            parts = re.sub(r"\.(conda|tar\.bz2)$", "", address.rpartition("/")[2]).rsplit("-", 2)
+            entries.append(
+                Entry(
+                    name=parts[0],
+                    version=parts[1] if len(parts) == 3 else "",
+                    hashed=bool(re.fullmatch(r"(sha256:)?[0-9a-f]{32,64}", digest)),
+                    place=Place(file=path, line=number),
+                    insecure=address.startswith("http://"),
+                )
+            )
+    return PackageFile(path=path, ecosystem="conda", locks=True, entries=tuple(entries))
 
 
 def _package_json(path: str, text: str) -> PackageFile:
     document = _mapping(json.loads(text))
     parts = ("dependencies", "devDependencies", "optionalDependencies")
-    names = {name for part in parts for name, _ in _mapping(document.get(part)).items()}
+    # What lies in the repository itself needs no lock.
+    own = ("workspace:", "file:", "link:", "portal:")
+    names = {n for part in parts for n, at in _mapping(document.get(part)).items() if not str(at).startswith(own)}
     return PackageFile(path=path, ecosystem="javascript", locks=False, declared=tuple(sorted(names)))
 
 
@@ -220,6 +334,8 @@ def _package_lock(path: str, text: str) -> PackageFile:
             version=str(entry.get("version", "")),
             hashed=bool(entry.get("integrity")) or _is_own(entry) or _git_commit(entry),
             place=Place(file=path, line=lines.get(name, 0)),
+            source=_javascript_source(str(entry.get("resolved", entry.get("version", ""))), own=_is_own(entry)),
+            insecure=_insecure(entry),
         )
         for name, entry in named
         if "node_modules/" in name or packages is None
@@ -242,35 +358,67 @@ def _git_commit(entry: Mapping[str, Any]) -> bool:
     return bool(re.search(r"#[0-9a-f]{40}$", str(entry.get("resolved", entry.get("version", "")))))
 
 
+def _javascript_source(resolved: str, *, own: bool) -> Source:
+    if own or resolved.startswith(("file:", "link:", "portal:")):
+        return "path"
+    return "vcs" if resolved.startswith(("git", "ssh:")) else "index"
+
+
 def _yarn_lock(path: str, text: str) -> PackageFile:
     entries: list[Entry] = []
-    for block in re.split(r"\n(?=\S)", text[:MOST_BYTES]):
-        head = re.match(r'"?(@?[^@"\n]{1,200})@', block)
-        version = re.search(r'^\s+version:?\s+"?([^"\n]+)"?', block, re.MULTILINE)
-        if head and version and "workspace:" not in block:
-            hashed = bool(re.search(r"^\s+(integrity|checksum):?\s", block, re.MULTILINE))
-            entries.append(Entry(name=head[1], version=version[1], hashed=hashed, place=Place(file=path)))
+    line = 1
+    for block in re.split(r"\n(?=\S)", text):
+        head = re.match(r'"?(@?[^@"\n]{1,200})@([^\n]{0,2000})', block)
+        version = re.search(r'^[ \t]+version:?[ \t]+"?([^"\n]+)"?', block, re.MULTILINE)
+        # Berry calls what lies in the repository itself soft.
+        own = head and (re.match(r"(workspace|link|portal|file):", head[2]) or "linkType: soft" in block)
+        if head and version and not own:
+            resolved = re.search(r'^[ \t]+resolved[ \t]+"?([^"\s]+)', block, re.MULTILINE)
+            url = resolved[1] if resolved else ""
+            fixed = bool(re.search(r"^[ \t]+(integrity|checksum):?[ \t]", block, re.MULTILINE))
+            entries.append(
+                Entry(
+                    name=head[1],
+                    version=version[1],
+                    hashed=fixed or _git_commit({"resolved": url}),
+                    place=Place(file=path, line=line),
+                    source=_javascript_source(url, own=False),
+                    insecure=_insecure({"resolved": url}),
+                )
+            )
+        line += block.count("\n") + 1
     return PackageFile(path=path, ecosystem="javascript", locks=True, entries=tuple(entries))
 
 
+_PNPM_KEY = re.compile(r"/?(@[^/@\s]{1,100}/[^/@\s]{1,200}|[^/@\s]{1,200})[@/]([^(]{1,500})")
+
+
 def _pnpm_lock(path: str, text: str) -> PackageFile:
-    value = _mapping(yaml_places.read(text.encode(), path, any_keys=True, most_bytes=MOST_BYTES).value)
-    entries = tuple(
-        Entry(
-            name=name.lstrip("/"),
-            version="fixed",
-            hashed=bool({"integrity", "commit", "directory"} & set(_mapping(entry.get("resolution")))),
-            place=Place(file=path),
+    document = yaml_places.read(text.encode(), path, any_keys=True, most_bytes=MOST_BYTES)
+    entries = []
+    for key, entry in _named(_mapping(document.value).get("packages")):
+        resolution = _mapping(entry.get("resolution"))
+        named = _PNPM_KEY.match(key)  # react@19.0.0(peer), /react@18.2.0, /react/17.0.2
+        url = str(resolution.get("repo") or resolution.get("tarball") or "")
+        source: Source = "path" if "directory" in resolution else "vcs" if "repo" in resolution else "index"
+        entries.append(
+            Entry(
+                name=named[1] if named else key,
+                version=named[2] if named else "",
+                hashed=bool({"integrity", "commit", "directory"} & set(resolution)),
+                place=document.key_place(("packages", key)),
+                source=source,
+                insecure=_insecure({"url": url}),
+            )
         )
-        for name, entry in _named(value.get("packages"))
-    )
-    return PackageFile(path=path, ecosystem="javascript", locks=True, entries=entries)
+    return PackageFile(path=path, ecosystem="javascript", locks=True, entries=tuple(entries))
 
 
 READERS: Mapping[str, Reader] = {
     "requirements*.txt": _requirements,
     "*requirements.txt": _requirements,
-    "constraints*.txt": _requirements,
+    "requirements*.in": _wanted,
+    "constraints*.txt": _constraints,
     "uv.lock": _toml_lock,
     "poetry.lock": _toml_lock,
     "pdm.lock": _toml_lock,
@@ -279,10 +427,12 @@ READERS: Mapping[str, Reader] = {
     "Pipfile.lock": _pipfile_lock,
     "Pipfile": _pipfile,
     "pyproject.toml": _pyproject,
-    "setup.py": _setup,
-    "setup.cfg": _setup,
+    "setup.py": _setup_py,
+    "setup.cfg": _setup_cfg,
     "environment.yml": _conda,
     "environment.yaml": _conda,
+    "conda-lock.yml": _conda_lock,
+    "conda-*.lock": _conda_explicit,
     "package.json": _package_json,
     "package-lock.json": _package_lock,
     "npm-shrinkwrap.json": _package_lock,
@@ -296,6 +446,8 @@ def _reader_of(path: str) -> Reader | None:
     name = path.rpartition("/")[2]
     if fnmatch.fnmatchcase(path, "*requirements/*.txt"):
         return _requirements
+    if fnmatch.fnmatchcase(path, "*requirements/*.in"):
+        return _wanted
     return next((reader for pattern, reader in READERS.items() if fnmatch.fnmatchcase(name, pattern)), None)
 
 

@@ -143,6 +143,7 @@ class Judge(Calls):
         if machine.frame_end > here:
             message = "a joblib array within a frame: joblib and pickle would read different bytes next"
             self.tell("pickle.two-readings", "suspicious", message, here)
+        machine.frame_end = 0
         if array.pickled:
             self.session.streams_within(machine.stream, machine.size, self.member)
             return

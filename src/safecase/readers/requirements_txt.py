@@ -30,6 +30,8 @@ class Requirement(NamedTuple):
     fixed: bool
     """A URL with a hash, or a version control source with a whole commit."""
     line: int
+    insecure: bool = False
+    """It is fetched without TLS."""
 
 
 class Option(NamedTuple):
@@ -102,7 +104,10 @@ def _from_url(url: str, number: int) -> Requirement:
     named = _EGG.search(url)
     name = named[1] if named else url.split("#", 1)[0].rstrip("/").rpartition("/")[2][:80] or url[:80]
     fixed = bool(_COMMIT.search(url)) if vcs else bool(_URL_HASH.search(url))
-    return Requirement(name, "", hashed=fixed, source="vcs" if vcs else "url", fixed=fixed, line=number)
+    insecure = url.partition("://")[0].lower() in ("http", "git+http", "hg+http", "svn+http", "git+git", "bzr+http")
+    source: Source = "path" if url.lower().startswith("file:") else "vcs" if vcs else "url"
+    fixed = fixed or source == "path"
+    return Requirement(name, "", hashed=fixed, source=source, fixed=fixed, line=number, insecure=insecure)
 
 
 def _path(path: str, number: int) -> Requirement:

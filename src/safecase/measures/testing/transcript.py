@@ -9,6 +9,7 @@ import msgspec
 
 from safecase.engines.decoding import contains_secret
 from safecase.probes.probe import Attack
+from safecase.readers.conversations import Conversation
 from safecase.targets.target import Reply
 
 MOST_KEPT = 4 * 1024 * 1024
@@ -47,13 +48,17 @@ class Transcript:
             "attempt": number,
             "weakness": attack.weakness,
             "variant": attack.variant,
-            "messages": [{"role": m.role, "content": self._masked(m.text)} for m in attack.conversation],
+            "messages": self.turns(attack.conversation),
         }
         if reply is None:
             line["error"] = error
         else:
             line |= self.told(reply) | {"hit": shown}
         self.add(line)
+
+    def turns(self, conversation: Conversation) -> list[dict[str, str]]:
+        """Give what a line says of a conversation."""
+        return [{"role": m.role, "content": self._masked(m.text)} for m in conversation]
 
     def told(self, reply: Reply) -> dict[str, object]:
         """Give what a line says of a reply."""

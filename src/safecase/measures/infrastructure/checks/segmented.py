@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from safecase.checks import Context, check
 from safecase.readers.kubernetes import Cluster, Policy, Workload, read_cluster, selects
-from safecase.readers.text import shown
 from safecase.service.subjects import Workloads
 from safecase.vocabulary import Finding
 
 DIRECTIONS = ("Ingress", "Egress")
+MOST_NAMED = 5
 
 
 @check("k8s.netpol", control="IN-06", severity="high")
@@ -24,11 +24,16 @@ def segmented(workloads: Workloads, ctx: Context) -> Iterator[Finding]:
 
     ## How it is checked
     All manifests are read together. For each workload (Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job,
-    CronJob) some policy of its namespace must select its pods for Ingress and some for Egress. A policy with a rule
-    that allows everything (`- {}`, or `0.0.0.0/0` without exception on all ports) does not count for that direction. A
-    pod on the host's network is bound by no policy. Helm templates and files that cannot be read are named and leave
-    it unproven. Labels and selectors are matched exactly; which connections are left over is not computed, and
-    whether the cluster's network plug-in enforces policies is not seen from manifests.
+    CronJob) some policy of its namespace must select its pods for Ingress and some for Egress, and none of them may
+    allow everything in that direction (`- {}`, or `0.0.0.0/0`, whole or in parts, without exception and on all ports),
+    since what one policy allows no other takes back. A pod on the host's network is bound by no policy. Helm templates,
+    kustomizations that change objects, custom resources that make pods (an InferenceService, a Rollout), policies of
+    network plug-ins and files that cannot be read are named and leave it unproven.
+
+    What it does not prove: labels and selectors are matched exactly, but which connections are left over is not
+    computed, so a policy that allows nearly everything passes. Whether the cluster's network plug-in enforces policies,
+    and what else lies in the namespace, is not seen from manifests. An object without a namespace counts as one of
+    `default`.
 
     ## How to mend it
     Add a policy that denies everything in the namespace, then allow what the service needs:
@@ -46,13 +51,14 @@ def segmented(workloads: Workloads, ctx: Context) -> Iterator[Finding]:
         yield segmented.unknown(
             workloads, f"not analysed: {reason}", key=reason, mend="render or mend it, so that it can be looked at"
         )
-    if not cluster.workloads and not cluster.unread:
+    if not cluster.workloads and not cluster.unread:  # else the reasons above say it
         yield segmented.unknown(
             workloads, "no workload was found in the manifests", mend="name them in deployment.manifests"
         )
     for workload in cluster.workloads:
         yield _bound(workload, workloads, cluster)
-    for policy in cluster.policies:
+    # A policy may be there for what could not be read.
+    for policy in cluster.policies if not cluster.unread else ():
         if not any(_binds(policy, w) for w in cluster.workloads):
             yield segmented.failed(
                 workloads,
@@ -78,19 +84,18 @@ def _bound(workload: Workload, subject: Workloads, cluster: Cluster) -> Finding:
             mend="take hostNetwork: true out of its pod",
         )
     mine = [p for p in cluster.policies if _binds(p, workload)]
-    missing = [d for d in DIRECTIONS if not any(d in p.directions and d not in p.open_directions for p in mine)]
-    if not missing:
-        by = ", ".join(shown(p.name) for p in mine)
+    unbound = [d for d in DIRECTIONS if not any(d in p.directions for p in mine)]
+    open_ones = [p for p in mine if p.open_directions]
+    if not unbound and not open_ones:
+        by = ", ".join(p.name for p in mine[:MOST_NAMED]) + (" and others" if len(mine) > MOST_NAMED else "")
         return segmented.passed(subject, f"{name} is bound in both directions by {by}", key=key, place=workload.place)
-    open_ones = [p.name for p in mine if set(p.open_directions) & set(missing)]
-    allowed = f" ({', '.join(open_ones)} allows everything)" if open_ones else ""
+    told = [f"is bound by no policy for {' and '.join(unbound)}"] if unbound else []
+    told += [f"is open: {p.name} allows all {' and '.join(p.open_directions)}" for p in open_ones[:MOST_NAMED]]
+    mend = f"add a default-deny NetworkPolicy in namespace {workload.namespace}, then allow what it needs"
+    if open_ones:
+        mend = f"name who may connect in {open_ones[0].name} ({open_ones[0].place}) instead of everybody"
     return segmented.failed(
-        subject,
-        f"{name} is bound by no policy for {' and '.join(missing)}{allowed}",
-        rule="unbound",
-        key=key,
-        place=workload.place,
-        mend=f"add a default-deny NetworkPolicy in namespace {workload.namespace}, then allow what it needs",
+        subject, f"{name} {' and '.join(told)}", rule="unbound", key=key, place=workload.place, mend=mend
     )
 
 

@@ -44,7 +44,6 @@ def _cost(_endpoint: Endpoint, manifest: Manifest) -> Estimate:
     network=True,
     reads=("testing.attacks", "ai.system_prompts"),
     estimate=_cost,
-    limit_s=86_400.0,  # testing.attacks.seconds bounds it
 )
 def attacks_resisted(endpoint: Endpoint, ctx: Context) -> Iterator[Finding]:
     """Attacks of our own on the running service succeed less often than the declared limit.

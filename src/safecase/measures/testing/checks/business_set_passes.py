@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from safecase.checks import Context, Estimate, check
 from safecase.engines.statistics import wilson
 from safecase.errors import CollectError, ManifestError
-from safecase.measures.testing.evaluation import Asked, Evaluation, evaluate
-from safecase.measures.testing.transcript import Masks
+from safecase.measures.testing.evaluation import Evaluation, evaluate
+from safecase.measures.testing.transcript import Transcript
 from safecase.readers import suites
 from safecase.readers.suites import Row
 from safecase.readers.text import shown
@@ -161,20 +159,11 @@ def _content(suite: Suite, ctx: Context) -> bytes:
 
 
 def _transcript(found: Evaluation, key: str) -> bytes:
-    masked = Masks([(key, "<key>")])
-    return b"".join(msgspec.json.encode(_line(one, masked)) + b"\n" for one in found.asked)
-
-
-def _line(one: Asked, masked: Masks) -> dict[str, object]:
-    line: dict[str, object] = {
-        "row": one.row.id,
-        "messages": [{"role": m.role, "content": masked(m.text)} for m in one.row.conversation],
-    }
-    if one.reply is None:
-        return line | {"error": one.error}
-    return line | {
-        "reply": masked(one.reply.text),
-        "finish_reason": one.reply.finish_reason,
-        "seconds": round(one.reply.seconds, 3),
-        "lacks": list(one.faults),
-    }
+    transcript = Transcript(((key, "<key>"),))
+    for one in found.asked:
+        line: dict[str, object] = {"row": one.row.id, "messages": transcript.turns(one.row.conversation)}
+        if one.reply is None:
+            transcript.add(line | {"error": one.error})
+        else:
+            transcript.add(line | transcript.told(one.reply) | {"lacks": list(one.faults)})
+    return transcript.content()
