@@ -53,7 +53,9 @@ def test_the_demo_shows_a_failing_case_and_the_mended_one(
 
 
 @pytest.mark.slow
-def test_a_folder_of_somebody_else_is_not_touched(tmp_path: Path, safecase: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_somebody_else_is_not_touched(
+    tmp_path: Path, safecase: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     mine = tmp_path / "safecase-demo/service/notes.txt"
     mine.parent.mkdir(parents=True)

@@ -29,7 +29,6 @@ from safecase.service.schema import ExceptionBlock
 from safecase.service.subjects import Repository
 from safecase.vocabulary import Attestation, Case, Decision, Exemption, Fact, Finding, Verdict
 
-
 LENIENT = 1.5
 """A check that says beforehand how long it takes may take half as long again before it is stopped."""
 

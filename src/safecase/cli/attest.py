@@ -14,7 +14,9 @@ LONGEST = timedelta(days=365)
 @click.argument("control")
 @click.option("--owner", required=True, help="Who says so: a person's name or e-mail address.")
 @click.option("--reason", required=True, help="What that person saw or decided, in a sentence.")
-@click.option("--expires", metavar="DATE", help="Its last day, at most 365 days ahead (default: the control's time to live).")
+@click.option(
+    "--expires", metavar="DATE", help="Its last day, at most 365 days ahead (default: the control's time to live)."
+)
 @click.option("--service", type=click.Path(path_type=Path), help="Folder of the service (default: here or above).")
 def attest(control: str, owner: str, reason: str, expires: str | None, service: Path | None) -> None:
     """Write an attestation file for a control that wants a person's word; review and commit it like code.
@@ -34,7 +36,9 @@ def attest(control: str, owner: str, reason: str, expires: str | None, service: 
     rows = catalogue().controls
     row = rows.get(control.upper())
     if row is None:
-        raise UsageError(f"no control is called {control!r}{console.did_you_mean(control, rows)}", mend="safecase explain")
+        raise UsageError(
+            f"no control is called {control!r}{console.did_you_mean(control, rows)}", mend="safecase explain"
+        )
     if not row.attested:
         raise UsageError(
             f"{row.id} is verified by {', '.join(row.checks)}; a person's word does not replace that",
