@@ -136,8 +136,7 @@ Support chatbot fails: 3 of 11 claims are contested, 3 unproven
 Mend first:
  1. keep retrieved text apart from instructions, then `safecase assess --only
     TE-02`
-    TE-02: 14 of 120 injected documents made it say the canary (11.7 %, 7.1 to
-    18.6 %)
+    TE-02: 14 of 120 injected documents made it say the canary (11.7 %, 7.1 to…
  2. revoke the key, remove it from the file and from the history
     IN-08: a private key in clear text
  3. pip-compile --generate-hashes requirements.in

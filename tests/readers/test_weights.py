@@ -102,7 +102,7 @@ def test_a_format_is_told_by_its_content_whatever_its_name(kind: str, name: str,
 
 def test_only_formats_without_code_are_safe() -> None:
     safe = {kind for kind, content in KINDS.items() if identify_stream(io.BytesIO(content), len(content), "x").safe}
-    wanted = "safetensors gguf onnx npy npz tflite pmml openvino xgboost_json xgboost_ubj lightgbm"
+    wanted = "safetensors gguf onnx npy npz tflite pmml openvino skops xgboost_json xgboost_ubj lightgbm"
     assert safe == set(wanted.split())
 
 

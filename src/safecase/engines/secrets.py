@@ -43,11 +43,21 @@ class Rule(NamedTuple):
     label: str
     words: tuple[str, ...]
     pattern: re.Pattern[str]
-    valid: Callable[[str], bool] = lambda _: True
+    valid: Callable[[str], bool]
+    within: bool
+    """A word stands somewhere in it; otherwise each match begins with one, and only there it is tried."""
 
 
-def _rule(rule: str, label: str, words: str, pattern: str, valid: Callable[[str], bool] = lambda _: True) -> Rule:
-    return Rule(rule, label, tuple(words.split()), re.compile(pattern), valid)
+def _rule(
+    rule: str,
+    label: str,
+    words: str,
+    pattern: str,
+    valid: Callable[[str], bool] = lambda _: True,
+    *,
+    within: bool = False,
+) -> Rule:
+    return Rule(rule, label, tuple(words.split()), re.compile(pattern), valid, within)
 
 
 def _github_checksum(token: str) -> bool:
@@ -130,7 +140,7 @@ RULES: tuple[Rule, ...] = (
     _rule("langfuse", "a Langfuse secret key", "sk-lf-", _START + r"sk-lf-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}" + _END),
     _rule("huggingface", "a Hugging Face token", "hf_", _START + r"hf_[A-Za-z]{34}" + _END),
     _rule("aws-key-id", "an AWS access key id", "AKIA ASIA", r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Z0-9])"),
-    _rule("aws-secret", "an AWS secret access key", "aws AWS", r"(?i:aws_?secret_?(?:access_?)?key)[\"']?\s{0,4}[:=]\s{0,4}[\"']?(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"),
+    _rule("aws-secret", "an AWS secret access key", "aws AWS", r"(?i:aws_?secret_?(?:access_?)?key)[\"']?\s{0,4}[:=]\s{0,4}[\"']?(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])", within=True),
     _rule("google", "a Google API key", "AIza", _START + r"AIza[A-Za-z0-9_-]{35}" + _END),
     _rule("google-oauth", "a Google OAuth client secret", "GOCSPX-", _START + r"GOCSPX-[A-Za-z0-9_-]{28}" + _END),
     _rule("github", "a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", _START + r"gh[pousr]_[A-Za-z0-9]{36}" + _END, _github_checksum),
@@ -152,17 +162,17 @@ RULES: tuple[Rule, ...] = (
     _rule("tavily", "a Tavily key", "tvly-", _START + r"tvly-(?:dev-|prod-)?[A-Za-z0-9]{32}" + _END),
     _rule("wandb", "a Weights & Biases key", "wandb_v1_", _START + r"wandb_v1_[A-Za-z0-9_]{60,90}" + _END),
     _rule("twilio", "a Twilio API key", "SK", r"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![A-Za-z0-9])"),
-    _rule("telegram", "a Telegram bot token", ":AA", r"(?<![A-Za-z0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{33}" + _END),
+    _rule("telegram", "a Telegram bot token", ":AA", r"(?<![A-Za-z0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{33}" + _END, within=True),
     _rule("digitalocean", "a DigitalOcean token", "dop_v1_ doo_v1_", _START + r"do[op]_v1_[0-9a-f]{64}" + _END),
     _rule("docker", "a Docker Hub token", "dckr_pat_", _START + r"dckr_pat_[A-Za-z0-9_-]{27}" + _END),
     _rule("vault", "a Vault token", "hvs.", _START + r"hvs\.[A-Za-z0-9_-]{90,120}" + _END),
     _rule("databricks", "a Databricks token", "dapi", _START + r"dapi[0-9a-f]{32}(?:-\d)?" + _END),
     _rule("azure-storage", "an Azure storage key", "AccountKey=", r"AccountKey=(?P<value>[A-Za-z0-9+/]{86}==)"),
-    _rule("azure-key", "an Azure AI key", "JQQJ99", r"(?<![A-Za-z0-9])[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{26}(?![A-Za-z0-9])"),
+    _rule("azure-key", "an Azure AI key", "JQQJ99", r"(?<![A-Za-z0-9])[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{26}(?![A-Za-z0-9])", within=True),
     _rule("basic-login", "a login in a header", "Basic", r"\bBasic (?P<value>[A-Za-z0-9+/]{12,200}={0,2})(?![A-Za-z0-9+/=])", _is_login),
     _rule("jwt", "a JSON Web Token", "eyJ", r"(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{20,1000}" + _END, _is_jwt),
-    _rule("private-key", "a private key", "PRIVATE KEY-----", r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,2}PRIVATE KEY-----[^-]{40,8000}-----END", _has_body),
-    _rule("url-password", "a password in a URL", "://", r"\b(?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|rediss?|amqps?|https?|ftp)(?:\+[a-z0-9]{1,12})?://[^\s:/@\"'`<>{}$()]{1,64}:[^\s:/@\"'`<>{}$()]{3,100}@[A-Za-z0-9.-]{1,200}", _real_password),
+    _rule("private-key", "a private key", "-----BEGIN", r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,2}PRIVATE KEY-----[^-]{40,8000}-----END", _has_body),
+    _rule("url-password", "a password in a URL", "://", r"\b(?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|rediss?|amqps?|https?|ftp)(?:\+[a-z0-9]{1,12})?://[^\s:/@\"'`<>{}$()]{1,64}:[^\s:/@\"'`<>{}$()]{3,100}@[A-Za-z0-9.-]{1,200}", _real_password, within=True),
 )  # fmt: skip
 
 _NAMES = ("passw", "pwd", "secret", "token", "api_key", "api-key", "apikey", "access_key", "access-key", "accesskey",
@@ -196,8 +206,7 @@ def find(text: str) -> Iterator[Secret]:
     taken = bytearray()
     found: list[Secret] = []
     for rule in RULES:
-        if any(word in text for word in rule.words):
-            found.extend(_known(rule, text, taken))
+        found.extend(_known(rule, text, taken))
     found.extend(_assigned(text, taken))
     yield from sorted(found, key=lambda secret: secret.start)
 
@@ -216,7 +225,7 @@ def entropy(text: str) -> float:
 
 def _known(rule: Rule, text: str, taken: bytearray) -> Iterator[Secret]:
     group = "value" if "value" in rule.pattern.groupindex else 0
-    for found in rule.pattern.finditer(text):
+    for found in _matches(rule, text):
         value, (start, end) = found[group], found.span(group)
         if _is_taken(start, end, taken) or not rule.valid(found[0]):
             continue
@@ -224,6 +233,21 @@ def _known(rule: Rule, text: str, taken: bytearray) -> Iterator[Secret]:
             continue
         _take(start, end, taken)
         yield _secret(rule.rule, rule.label, value, start, end, known=True)
+
+
+def _matches(rule: Rule, text: str) -> Iterator[re.Match[str]]:
+    """Looking for words is many times faster than looking for a pattern."""
+    if rule.within:
+        if any(word in text for word in rule.words):
+            yield from rule.pattern.finditer(text)
+        return
+    for word in rule.words:
+        at = text.find(word)
+        while at >= 0:
+            found = rule.pattern.match(text, at)
+            if found is not None:
+                yield found
+            at = text.find(word, found.end() if found else at + 1)
 
 
 def _assigned(text: str, taken: bytearray) -> Iterator[Secret]:

@@ -51,6 +51,18 @@ class Paper(NamedTuple):
         """Set text in bold."""
         return f"\x1b[1m{text}\x1b[0m" if self.colour else text
 
+    def cut(self, text: str, head: str = "", lines: int = 1) -> Iterator[str]:
+        """Wrap a text to so many lines at the most; what is cut off leaves a mark."""
+        found = list(self.wrapped(text, head))
+        if len(found) <= lines:
+            yield from found
+            return
+        *whole, last = found[:lines]
+        mark = self.signs("…")
+        while columns(last + mark) > self.width:
+            last = last[:-1]
+        yield from (*whole, last.rstrip() + mark)
+
     def wrapped(self, text: str, head: str = "", state: str = "") -> Iterator[str]:
         """Break text into lines that fit, after `head` (coloured as `state`) and hanging below it."""
         indent = head if columns(head) <= self.width // 2 else head[: len(head) - len(head.lstrip())][: self.width // 4]
@@ -82,7 +94,6 @@ def claims(case: Case, paper: Paper) -> str:
             lines.append("  no claim yet")
         for claim in of_measure:
             lines += _claim(claim, paper)
-    lines += ["", *_mends(case, paper)]
     for question in case.questions:
         lines += paper.wrapped(paper.plain(question), "Not said: ")
     for note in case.notes:
@@ -131,8 +142,8 @@ def _mends(case: Case, paper: Paper) -> Iterator[str]:
         return
     yield paper.strong("Mend first:")
     for number, item in enumerate(case.next[:MOST_MENDS], 1):
-        yield from paper.wrapped(paper.plain(item.mend), f" {number}. ")
-        yield from paper.wrapped(f"{paper.plain(_some(item.claims, 4))}: {paper.plain(words.why(item))}", "    ")
+        yield from paper.cut(paper.plain(item.mend), f" {number}. ", lines=2)
+        yield from paper.cut(f"{paper.plain(_some(item.claims, 4))}: {paper.plain(words.why(item))}", "    ")
 
 
 def _questions(case: Case, paper: Paper) -> Iterator[str]:
@@ -151,7 +162,7 @@ def _questions(case: Case, paper: Paper) -> Iterator[str]:
 
 def _notes(case: Case, paper: Paper) -> Iterator[str]:
     for note in case.notes[:MOST_NOTES]:
-        yield from paper.wrapped(paper.plain(note), "Note: ")
+        yield from paper.cut(paper.plain(note), "Note: ")
     if len(case.notes) > MOST_NOTES:
         yield from paper.wrapped(f"{len(case.notes) - MOST_NOTES} more: `safecase show case`", "Note: ")
 

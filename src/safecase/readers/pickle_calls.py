@@ -62,6 +62,10 @@ class Judge(Calls):
         self.tell("pickle.computed-name", "malicious", f"it computes the name that it imports: {told}", _at(machine))
         return Unknown("something imported by a computed name")
 
+    def bomb(self, machine: Machine, why: str) -> None:
+        """Nobody needs it, and it stops the process that loads it."""
+        self.tell("pickle.bomb", "suspicious", why, _at(machine))
+
     def misread(self, machine: Machine) -> None:
         """No pickler writes such frames; loaders of files and of buffers read different opcodes behind them."""
         message = "a frame ends within an opcode: what is read behind it depends on the loader"

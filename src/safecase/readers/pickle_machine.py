@@ -195,6 +195,10 @@ class Calls:
         """STACK_GLOBAL takes a name that is not a plain text."""
         raise NotImplementedError
 
+    def bomb(self, machine: Machine, why: str) -> None:
+        """It fills the memory of the process that loads it."""
+        raise NotImplementedError
+
     def misread(self, machine: Machine) -> None:
         """A frame ends within an opcode, or another begins within it."""
         raise NotImplementedError

@@ -19,6 +19,9 @@ from safecase.readers.pickle_values import Blob, DictBox, ListBox, SetBox, Unkno
 MOST_NUMBER: Final = 1024
 """Bytes of a number that is read; a larger one is one that nobody looks at."""
 
+MOST_INDEX: Final = 2**27
+"""No pickle has as many memo entries; the C unpickler allocates them all at once."""
+
 STEP: Final = 1024
 """Opcodes between two looks at the limits."""
 
@@ -223,6 +226,8 @@ def _pop(m: Machine) -> None:
 def _put(m: Machine, index: int) -> None:
     if index < 0:
         raise Broken("a negative memo index")
+    if index > MOST_INDEX:
+        m.calls.bomb(m, f"memo entry {index}: a loader allocates all entries below it, too")
     m.memo[index] = m.top()
 
 

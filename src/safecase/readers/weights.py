@@ -45,7 +45,7 @@ _NOT_MODELS: Final = frozenset({"unknown", "empty", "npy", "npz", "zip", "tar", 
 _SAFE: Final = frozenset(
     {
         "safetensors", "gguf", "onnx", "npy", "npz", "xgboost_json", "xgboost_ubj", "lightgbm", "tflite", "pmml",
-        "openvino", "catboost",
+        "openvino", "catboost", "skops",
     }
 )  # fmt: skip
 _HIDES_PICKLE: Final = frozenset(

@@ -205,5 +205,5 @@ def _finding(repository: Repository, place: Place, secret: Secret, kept: Digest)
         key=f"{secret.rule}:{secret.tag}",
         place=place,
         severity="critical" if secret.known else "high",
-        mend="revoke it, keep the new one in a secret store, and refer to it as ${env:NAME}",
+        mend="revoke it, and keep the new one in a secret store (${env:NAME})",
     )

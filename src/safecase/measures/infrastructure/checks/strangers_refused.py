@@ -102,7 +102,7 @@ def _finding(endpoint: Endpoint, route: Route, seen: Seen, place: Place) -> Find
         case "refuses":
             return strangers_refused.passed(endpoint, f"{name} {seen.why}", rule="route", key=name, place=place)
         case "answers":
-            mend = "ask for a credential in front of every route, in the gateway or in the server"
+            mend = "ask for a credential in front of every route"
             message = f"{name} {seen.why}"
             return strangers_refused.failed(endpoint, message, rule="route", key=name, place=place, mend=mend)
         case _:

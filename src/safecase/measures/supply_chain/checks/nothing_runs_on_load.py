@@ -104,7 +104,7 @@ def _looked_at(report: ArtifactReport) -> str:
 def _review(problem: Problem) -> str:
     if problem.rule.startswith("pickle.") and problem.key:
         name = shown(problem.key)
-        return f"review {name} and list it under supply_chain.allow_globals in safecase.yaml, or convert the model"
+        return f"review {name}, then list it under supply_chain.allow_globals; or convert it"
     return "do not load it before its maker has explained this; a fresh export in safetensors or ONNX has no such thing"
 
 

@@ -23,7 +23,8 @@ def safe_formats(model: Model, ctx: Context) -> Iterator[Finding]:
 
     ## How it is checked
     Each weight file is opened and told by its bytes: its name decides nothing. safetensors, GGUF, ONNX, PMML,
-    TensorFlow Lite, plain arrays and the text and JSON models of the boosting libraries count as safe. Pickles, PyTorch
+    TensorFlow Lite, plain arrays and the text and JSON models of the boosting libraries count as safe, and so does
+    skops, whose loader refuses types that nobody trusted (`model.scan` reads what it names). Pickles, PyTorch
     archives, TorchScript, joblib, arrays of objects, Keras and HDF5 models, TensorFlow graphs, R data and programs do
     not: what they name may be harmless today, which is what `model.scan` looks at. A file whose format is not
     recognised is unknown.
@@ -90,7 +91,6 @@ _MENDS = (
     (("npy_object", "npz_object"), "save arrays of numbers: numpy.save(file, array, allow_pickle=False)"),
     (("keras_v3", "hdf5"), "export it to ONNX (model.export(…, format='onnx')), or keep only weights, as safetensors"),
     (("tf_saved_model",), "export it to ONNX or TensorFlow Lite"),
-    (("skops",), "export it to ONNX, or accept it with an exception once skops.io.get_untrusted_types gives none"),
     (("rds",), "save the model in R with the booster's own text format, or as ONNX"),
     (("llamafile",), "take the GGUF file out of it and run it with a runtime of your own"),
     (("zip", "model_zip", "tar", "compressed", "seven_zip"), "unpack it and declare the files in it"),
