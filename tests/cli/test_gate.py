@@ -106,3 +106,31 @@ def test_the_strict_gate_wants_a_ledger_signed_by_the_key_it_names(
 ) -> None:
     other = "0" * 16
     assert "ledger" in gate(safecase, "--key", other)[1]
+
+
+def test_evidence_that_came_with_the_change_counts_for_nothing(
+    repository: Path, safecase: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "requirements.txt").write_text(BAD)
+    safecase("assess")
+    listed = [json.loads(line) for line in (repository / ".safecase/ledger/evidence.jsonl").read_text().splitlines()]
+    lock = next(r for r in listed if r["check"] == "lock.check")
+    # Somebody with another key writes a pass about the very same bytes, newer than ours.
+    monkeypatch.setenv("SAFECASE_HOME", str(tmp_path / "somebody-else"))
+    forged = {key: lock[key] for key in ("control", "check", "check_version", "subjects", "ttl_days")}
+    forged |= {"verdict": "pass", "evaluated_at": lock["evaluated_at"]}
+    (tmp_path / "forged.json").write_text(json.dumps(forged))
+    assert safecase("evidence", "add", "--record", str(tmp_path / "forged.json")).code == 0
+    monkeypatch.setenv("SAFECASE_HOME", str(tmp_path / "pipeline"))
+    code, deciding = gate(safecase, "--policy", "main")
+    assert code == 1
+    assert "SC-11" in deciding
+
+
+def test_a_gate_that_names_a_key_counts_only_what_that_key_signed(
+    repository: Path, safecase: Call, tmp_path: Path
+) -> None:
+    safecase("assess")
+    own = json.loads((repository / ".safecase/ledger/evidence.jsonl").read_text().splitlines()[0])["signer"]
+    assert "SC-11" not in gate(safecase, "--policy", "main", "--key", own)[1]
+    assert "SC-11" in gate(safecase, "--policy", "main", "--key", "f" * 16)[1]

@@ -21,6 +21,7 @@ from safecase.evidence import attestations
 from safecase.evidence.log import Ledger
 from safecase.evidence.record import Draft
 from safecase.evidence.status import by_group
+from safecase.evidence.trust import Trust, counting
 from safecase.service.digests import Digests
 from safecase.service.discover import Inventory, discover
 from safecase.service.facts import facts_by_key
@@ -49,6 +50,8 @@ class Wishes(NamedTuple):
     offline: bool = False
     """Ask nothing of the running service."""
     remember_digests: bool = True
+    trust: Trust | None = None
+    """Whose evidence counts; None for everybody's that is in the ledger."""
     now: datetime | None = None
 
 
@@ -64,6 +67,8 @@ class Prepared(NamedTuple):
     ledger: Ledger
     attestations: Mapping[str, Attestation]
     """The latest of each control."""
+    start: int
+    """How many records there were before this run."""
     known: Known
     plan: Plan
     left: tuple[Task, ...]
@@ -91,19 +96,32 @@ def prepare(service: ServiceDescription, wishes: Wishes) -> Prepared:
     decisions = tailor(facts, rows)
     checks = load()
     ledger = Ledger(service.root / service.manifest.settings.ledger)
+    records = ledger.read()
     known = Known(
         catalogue=rows,
         checks=checks,
         subjects=inventory.subjects,
         digests=inventory.digests,
         manifest=service.manifest,
-        evidence=by_group(ledger.read()),
+        evidence=by_group(counting(records, wishes.trust, len(records))),
         now=now,
     )
     unplanned = Plan(tasks=(), standings=(), lacking=())
     given = _attestations(service)  # a fault in one is told before anything runs
     prepared = Prepared(
-        service, rows, checks, inventory, facts, decisions, ledger, given, known, unplanned, left=(), wishes=wishes
+        service,
+        rows,
+        checks,
+        inventory,
+        facts,
+        decisions,
+        ledger,
+        given,
+        start=len(records),
+        known=known,
+        plan=unplanned,
+        left=(),
+        wishes=wishes,
     )
     return planned_again(prepared, decisions)
 
@@ -145,7 +163,8 @@ def conclude(
     prepared: Prepared, *, notes: Sequence[str] = (), exceptions: Sequence[ExceptionBlock] | None = None
 ) -> Case:
     """Judge by what the ledger holds now; `exceptions` replaces those of the manifest (the gate's policy)."""
-    known = msgspec.structs.replace(prepared.known, evidence=by_group(prepared.ledger.read()))
+    records = counting(prepared.ledger.read(), prepared.wishes.trust, prepared.start)
+    known = msgspec.structs.replace(prepared.known, evidence=by_group(records))
     standings = plan(prepared.decisions, known, chosen=lambda _control, _check: False)
     exemptions = _exemptions(prepared.service, exceptions)
     seen = {

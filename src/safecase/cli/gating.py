@@ -15,6 +15,8 @@ from safecase.assess.policy import Policy, in_scope, of_file, of_revision, of_wo
 from safecase.assess.tailor import tailor
 from safecase.cli import assessing
 from safecase.errors import UsageError
+from safecase.evidence import keys
+from safecase.evidence.trust import Trust
 from safecase.readers.text import shown
 from safecase.service.facts import facts_by_key
 from safecase.service.read import ServiceDescription
@@ -49,7 +51,8 @@ def judge(
     """Assess by the policy's rules and answer."""
     known_gaps = _known_gaps(policy, baseline, service.manifest.service.id)
     ruled = ruled_by(service, policy)
-    prepared = prepare(ruled, wishes._replace(remember_digests=False))
+    # What came with the change, its ledger and its memory of digests, proves nothing of the change.
+    prepared = prepare(ruled, wishes._replace(remember_digests=False, trust=_trust(key)))
     if policy.service is not None and not policy.own:
         there = tailor(facts_by_key(policy.service.facts, prepared.inventory.facts), prepared.catalogue)
         decisions = in_scope(prepared.decisions, {d.control: d for d in there}, policy.source)
@@ -69,6 +72,13 @@ def judge(
         untrusted=_untrusted(prepared, key),
     )
     return Judged(case, prepared, answer)
+
+
+def _trust(key: str | None) -> Trust:
+    """Whose evidence counts: of the key that is named, or else our own and what this run collects."""
+    if key is not None:
+        return Trust((keys.trusted_by(key),), this_run=False)
+    return Trust(tuple(signer.fingerprint for signer in keys.own()))
 
 
 def _known_gaps(policy: Policy, baseline: Path | None, service: str) -> tuple[str, ...]:
