@@ -94,3 +94,10 @@ def test_a_repository_cannot_have_its_own_program_run(tmp_path: Path) -> None:
     git(tmp_path, "config", "core.fsmonitor", str(monitor))
     assert "a.py" in list_files(tmp_path).belonging
     assert not touched.exists()
+
+
+def test_nothing_that_git_tracks_hides_behind_the_name_of_a_tools_folder(tmp_path: Path) -> None:
+    write(tmp_path, "venv/model.pkl", "lib/pyvenv.cfg", "lib/secret.py", "node_modules/a.js", ".venv/b.py")
+    git(tmp_path, "init")
+    git(tmp_path, "add", "venv", "lib")
+    assert list_files(tmp_path).belonging == ("lib/pyvenv.cfg", "lib/secret.py", "venv/model.pkl")

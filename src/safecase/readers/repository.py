@@ -13,12 +13,14 @@ MOST_FILES = 200_000
 MOST_DEPTH = 40
 GIT_SECONDS = 20.0
 
-NOT_WALKED = frozenset(
+NEVER_WALKED = frozenset({".git", ".hg", ".svn"})
+MADE_BY_TOOLS = frozenset(
     {
-        ".git", ".hg", ".svn", ".safecase", ".venv", "venv", ".tox", ".nox", "node_modules", "__pycache__",
+        ".venv", "venv", ".tox", ".nox", "node_modules", "__pycache__",
         ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".ipynb_checkpoints", ".terraform",
     }
 )  # fmt: skip
+"""Not walked, unless git tracks something in it: nothing that is committed hides behind a folder's name."""
 
 
 class Entry(NamedTuple):
@@ -29,6 +31,19 @@ class Entry(NamedTuple):
     size: int
     mtime_ns: int
     inode: int
+
+
+class _Git(NamedTuple):
+    """What git knows of a folder."""
+
+    tracked: frozenset[str]
+    others: frozenset[str]
+    """Not tracked, and not ignored."""
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """Every folder that holds something tracked."""
+        return frozenset(path[:at] for path in self.tracked for at, sign in enumerate(path) if sign == "/")
 
 
 class Listing(NamedTuple):
@@ -48,14 +63,14 @@ def list_files(root: Path, exclude: Sequence[str] = ()) -> Listing:
     entries: list[Entry] = []
     unreadable: list[str] = []
     complete = True
-    for entry in _walk(root, exclude, unreadable):
+    git = _git_view(root)
+    for entry in _walk(root, exclude, git.folders if git else frozenset(), unreadable):
         if len(entries) >= MOST_FILES:
             complete = False
             break
         entries.append(entry)
     entries.sort()
-    tracked = _git_files(root)
-    belonging = tuple(e.path for e in entries if tracked is None or e.path in tracked)
+    belonging = tuple(e.path for e in entries if git is None or e.path in git.tracked or e.path in git.others)
     return Listing(tuple(entries), belonging, tuple(unreadable), complete)
 
 
@@ -64,7 +79,7 @@ def excluded(path: str, globs: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(path, g) or fnmatch.fnmatchcase(path, g.rstrip("/") + "/*") for g in globs)
 
 
-def _walk(root: Path, exclude: Sequence[str], unreadable: list[str]) -> Iterator[Entry]:
+def _walk(root: Path, exclude: Sequence[str], tracked: frozenset[str], unreadable: list[str]) -> Iterator[Entry]:
     waiting = [("", 0)]
     while waiting:
         folder, depth = waiting.pop()
@@ -73,7 +88,7 @@ def _walk(root: Path, exclude: Sequence[str], unreadable: list[str]) -> Iterator
         except OSError as why:
             unreadable.append(f"{folder or '.'}: {why.strerror}")
             continue
-        if folder and any(f.name == "pyvenv.cfg" for f in found):
+        if folder and folder not in tracked and any(f.name == "pyvenv.cfg" for f in found):
             continue
         for item in found:
             path = f"{folder}/{item.name}" if folder else item.name
@@ -81,7 +96,8 @@ def _walk(root: Path, exclude: Sequence[str], unreadable: list[str]) -> Iterator
                 continue
             try:
                 if item.is_dir(follow_symlinks=False):
-                    if item.name in NOT_WALKED:
+                    made = item.name in MADE_BY_TOOLS and path not in tracked
+                    if made or item.name in NEVER_WALKED:
                         continue
                     if depth >= MOST_DEPTH:
                         unreadable.append(f"{path}: more than {MOST_DEPTH} folders deep")
@@ -99,12 +115,19 @@ def _text(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _git_files(root: Path) -> frozenset[str] | None:
-    """What git would commit, or None without git. A repository's own settings must not run programs of its choice."""
+def _git_view(root: Path) -> _Git | None:
+    """What git tracks and does not ignore, or None without git."""
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         return None
+    tracked, others = _git_files(root, "--cached"), _git_files(root, "--others", "--exclude-standard")
+    # A folder that git ignores as a whole (a build's output, the demo's service) has files of its own all the same.
+    return _Git(tracked, others) if tracked or others else None
+
+
+def _git_files(root: Path, *which: str) -> frozenset[str]:
+    """List files by git. A repository's own settings must not run programs of its choice."""
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*",
-               "ls-files", "-z", "--cached", "--others", "--exclude-standard"]  # fmt: skip
+               "ls-files", "-z", *which]  # fmt: skip
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     try:
         answer = subprocess.run(
@@ -117,6 +140,5 @@ def _git_files(root: Path) -> frozenset[str] | None:
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError):
-        return None
-    # A folder that git ignores as a whole (a build's output, the demo's service) has files of its own all the same.
-    return frozenset(_text(os.fsdecode(path)) for path in answer.stdout.split(b"\0") if path) or None
+        return frozenset()
+    return frozenset(_text(os.fsdecode(path)) for path in answer.stdout.split(b"\0") if path)

@@ -34,7 +34,7 @@ class Inventory(Noun, frozen=True):
 
 def discover(service: ServiceDescription, digests: Digests) -> Inventory:
     """Walk the service's folder once and give its parts."""
-    listing = list_files(service.root, service.manifest.settings.exclude)
+    listing = list_files(service.root, (*service.manifest.settings.exclude, *_own(service)))
     entries = {entry.path: entry for entry in listing.entries}
     unreadable = list(listing.unreadable)
     by_file = _Hashes(entries, digests, unreadable)
@@ -64,6 +64,11 @@ def discover(service: ServiceDescription, digests: Digests) -> Inventory:
         unreadable.append(f"more than {len(listing.entries)} files: the rest was not looked at")
     facts = _facts(models, workloads, packages, endpoints=int(endpoint is not None))
     return Inventory(subjects=tuple(found), digests=named, facts=facts, unreadable=tuple(unreadable))
+
+
+def _own(service: ServiceDescription) -> tuple[str, ...]:
+    """What assessments write: it is no part of the service, or each would void what the one before it saw."""
+    return (posixpath.normpath(service.manifest.settings.ledger), ".safecase/cache", ".safecase/case.json")
 
 
 class _Hashes:
