@@ -100,7 +100,7 @@ class Finding(Noun, frozen=True):
         """Name the finding so that it keeps its name when its line moves (baselines, exceptions, SARIF)."""
         file = self.place.file if self.place else ""
         parts = (self.check, self.subject, self.rule, file, self.key)
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 class Metric(Noun, frozen=True):

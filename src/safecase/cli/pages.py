@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import NamedTuple
 
+from safecase.catalogue.predicates import names
 from safecase.catalogue.read import catalogue
 from safecase.errors import UsageError
 from safecase.vocabulary import MEASURES, Control
@@ -118,6 +119,7 @@ def control_text(control: Control) -> str:
         f"  measure     {control.measure}",
         f"  severity    {control.severity}",
         f"  applies     {'to every service' if control.when == 'True' else 'when ' + control.when}",
+        *(f"              {name}: {text}" for name, text in _derived(control)),
         f"  verified by {', '.join((*control.checks, *(['a person’s attestation'] if control.attested else [])))}",
         f"  fresh for   {control.ttl_days} days",
         f"  risk groups {', '.join(control.risk_groups)}",
@@ -127,6 +129,12 @@ def control_text(control: Control) -> str:
     for name in control.checks:
         lines += [f"── {name} ──", "", check_pages().get(name, "No check of this name is installed."), ""]
     return "\n".join(lines)
+
+
+def _derived(control: Control) -> Iterator[tuple[str, str]]:
+    """The derived facts that a control's predicate names, in words."""
+    facts = catalogue().facts
+    return ((name, facts[name].text) for name in sorted(names(control.when)) if name in facts)
 
 
 def _check(wanted: str) -> Page | None:
