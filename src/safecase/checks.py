@@ -32,6 +32,9 @@ from safecase.vocabulary import Digest, Finding, Metric, Noun, Place, Severity, 
 Findings: TypeAlias = Iterable[Finding]
 Runs: TypeAlias = Literal["process", "thread"]
 
+MOST_SECRET = 64 * 1024
+"""Bytes of a file that `${file:path}` stands for."""
+
 MOST_KEPT = 32 * 1024 * 1024
 """Bytes of artefacts that one check may keep."""
 
@@ -212,11 +215,21 @@ def resolve(reference: str, root: Path) -> str:
                 raise CollectError(f"the environment has no {name}", mend=f"export {name}=… before the assessment")
             return os.environ[name]
         try:
-            return (root / name).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as why:
+            return _secret_file(root / name)
+        except (OSError, ValueError) as why:
             raise CollectError(f"{name} cannot be read: {why}", mend="give the file that holds the value") from why
 
     return re.sub(r"\$\{(env|file):([^}]+)\}", replace, reference)
+
+
+def _secret_file(path: Path) -> str:
+    if not path.is_file():
+        raise ValueError("it is no file")
+    with path.open("rb") as file:
+        content = file.read(MOST_SECRET + 1)
+    if len(content) > MOST_SECRET:
+        raise ValueError(f"it is larger than {MOST_SECRET // 1024} KiB")
+    return content.decode("utf-8").strip()
 
 
 REGISTRY: dict[str, Check] = {}

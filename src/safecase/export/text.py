@@ -203,7 +203,8 @@ def _claim(claim: Claim, paper: Paper) -> Iterator[str]:
 def _finding(finding: Finding, paper: Paper) -> Iterator[str]:
     head = f"    {_sign(finding.verdict, paper)} {finding.verdict:<7} "
     yield from paper.wrapped(paper.plain(finding.message, LONGEST_IN_FULL), head, finding.verdict)
-    about = f"{finding.check} on {finding.subject}" + (f", {finding.place}" if finding.place else "")
+    where = f" on {finding.subject}" if finding.subject else ""
+    about = f"{finding.check}{where}" + (f", {finding.place}" if finding.place else "")
     yield from paper.wrapped(paper.plain(about, 300), "      ")
     if finding.mend and finding.verdict != "pass":
         yield from paper.wrapped(paper.plain(finding.mend, LONGEST_IN_FULL), "      mend: ")
