@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +185,56 @@ def test_offline_asks_nothing_of_the_service_and_says_what_was_not_run(service: 
     (service / "safecase.yaml").write_text(text)
     case = json.loads(safecase("assess", "--offline", "--format", "json").out)
     assert any("offline: endpoint.authprobe" in note for note in case["notes"])
+
+
+class _Open(BaseHTTPRequestHandler):
+    """A service that lets everybody in."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_failure_does_not_go_away_because_the_service_is_down(service: Path, safecase: Call) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Open)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/v1"
+    text = MANIFEST.replace("exposure: isolated}", f'exposure: public, endpoint: {{url: "{url}", timeout_s: 2}}}}')
+    (service / "safecase.yaml").write_text(text)
+    only = ("assess", "--only", "IN-04", "--format", "json")
+    assert claims(safecase(*only))["IN-04"]["state"] == "contested"
+    server.shutdown()
+    server.server_close()
+    assert claims(safecase(*only, "--again"))["IN-04"]["state"] == "contested"
+    tried = json.loads(safecase("assess", "--only", "IN-04", "--dry-run", "--format", "json").out)
+    assert [t["why"] for t in tried["tasks"]] == ["retry"]
+
+
+def test_failing_evidence_added_by_hand_never_improves_the_case(service: Path, safecase: Call, tmp_path: Path) -> None:
+    before = {k: c["state"] for k, c in claims(safecase("assess", "--format", "json")).items()}
+    lines = (service / ".safecase/ledger/evidence.jsonl").read_text().splitlines()
+    for record in map(json.loads, lines):
+        known = {k: record[k] for k in ("control", "check", "check_version", "subjects", "ttl_days", "evaluated_at")}
+        finding = {
+            "check": record["check"],
+            "subject": record["subjects"][0]["name"],
+            "verdict": "fail",
+            "message": "no",
+        }
+        (tmp_path / "r.json").write_text(json.dumps(known | {"verdict": "fail", "findings": [finding]}))
+        assert safecase("evidence", "add", "--record", str(tmp_path / "r.json")).code == 0
+    after = {k: c["state"] for k, c in claims(safecase("show", "case", "--format", "json")).items()}
+    looked_at = {json.loads(line)["control"] for line in lines}
+    assert {k for k, s in after.items() if s == "contested"} == looked_at
+    assert {k: s for k, s in after.items() if k not in looked_at} == {
+        k: s for k, s in before.items() if k not in looked_at
+    }
