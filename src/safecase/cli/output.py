@@ -52,8 +52,23 @@ def give(
         write(path, render(case, format_of(str(path)), records=records, extra=extra))
     width, unicode = console.screen()
     console.result(
-        render(case, form, records=records, extra=extra, width=width, colour=console.coloured(), unicode=unicode)
+        render(
+            case,
+            form,
+            records=records,
+            extra=extra,
+            width=width,
+            colour=console.coloured(),
+            unicode=unicode,
+            folder=_elsewhere(prepared.service.root),
+        )
     )
+
+
+def _elsewhere(root: Path) -> str:
+    """Name the service's folder as seen from here; empty for who stands in it, where no name is wanted."""
+    here = Path.cwd().resolve()
+    return "" if here.is_relative_to(root) else os.path.relpath(root, here)
 
 
 def remember(case: Case, prepared: Prepared) -> None:

@@ -33,11 +33,12 @@ def render(
     width: int = 80,
     colour: bool = False,
     unicode: bool = True,
+    folder: str = "",
 ) -> bytes:
     """Give the case in a format: text, claims (the long text), json, html, or nothing at all for "".
 
     `records` are the evidence that the page tells of, by id; `extra` are more keys of the JSON; `width`, `colour` and
-    `unicode` say what the screen can show. A format leaves aside what it has no use for.
+    `unicode` say what the screen can show, `folder` where the service lies for who stands elsewhere. A format leaves aside what it has no use for.
     """
     match form:
         case "":
@@ -54,5 +55,5 @@ def render(
             from safecase.export import text
 
             written = text.summary if form == "text" else text.claims
-            return written(case, text.Paper(width, colour, unicode)).encode()
+            return written(case, text.Paper(width, colour, unicode, folder)).encode()
     raise UsageError(f"{form!r} is no format of a case", mend="choose one of text, claims, json, html")

@@ -30,6 +30,8 @@ class Paper(NamedTuple):
     width: int = 80
     colour: bool = False
     unicode: bool = True
+    folder: str = ""
+    """Where the service lies, for a reader who stands elsewhere."""
 
     def plain(self, text: str, limit: int = LONGEST) -> str:
         """Give text from outside with nothing in it that a terminal acts upon."""
@@ -172,7 +174,8 @@ def _next(case: Case, paper: Paper) -> Iterator[str]:
     worst = min(case.claims, key=words.urgency, default=None)
     explained = first or (worst.control if worst is not None else "supply_chain")
     yield ""
-    yield from paper.wrapped(f"safecase show case, safecase explain {paper.plain(explained, 40)}", "Next: ")
+    show = f"safecase show case {paper.plain(paper.folder)}".rstrip()
+    yield from paper.wrapped(f"{show}, safecase explain {paper.plain(explained, 40)}", "Next: ")
 
 
 def _some(names: tuple[str, ...] | list[str], most: int) -> str:
