@@ -38,7 +38,8 @@ def render(
     """Give the case in a format: text, claims (the long text), json, html, or nothing at all for "".
 
     `records` are the evidence that the page tells of, by id; `extra` are more keys of the JSON; `width`, `colour` and
-    `unicode` say what the screen can show, `folder` where the service lies for who stands elsewhere. A format leaves aside what it has no use for.
+    `unicode` say what the screen can show, `folder` where the service lies for who stands elsewhere. A format leaves
+    aside what it has no use for.
     """
     match form:
         case "":
