@@ -219,7 +219,10 @@ def test_a_failure_does_not_go_away_because_the_service_is_down(service: Path, s
     assert [t["why"] for t in tried["tasks"]] == ["retry"]
 
 
-def test_failing_evidence_added_by_hand_never_improves_the_case(service: Path, safecase: Call, tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_findings", [True, False])
+def test_failing_evidence_added_by_hand_never_improves_the_case(
+    with_findings: bool, service: Path, safecase: Call, tmp_path: Path
+) -> None:
     before = {k: c["state"] for k, c in claims(safecase("assess", "--format", "json")).items()}
     lines = (service / ".safecase/ledger/evidence.jsonl").read_text().splitlines()
     for record in map(json.loads, lines):
@@ -230,7 +233,9 @@ def test_failing_evidence_added_by_hand_never_improves_the_case(service: Path, s
             "verdict": "fail",
             "message": "no",
         }
-        (tmp_path / "r.json").write_text(json.dumps(known | {"verdict": "fail", "findings": [finding]}))
+        (tmp_path / "r.json").write_text(
+            json.dumps(known | {"verdict": "fail", "findings": [finding] if with_findings else []})
+        )
         assert safecase("evidence", "add", "--record", str(tmp_path / "r.json")).code == 0
     after = {k: c["state"] for k, c in claims(safecase("show", "case", "--format", "json")).items()}
     looked_at = {json.loads(line)["control"] for line in lines}

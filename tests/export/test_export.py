@@ -123,24 +123,24 @@ def test_hostile_text_is_given_to_other_programs_as_it_is() -> None:
 SUMMARY = """\
 Support chatbot fails: 3 of 11 claims are contested, 3 unproven
 
-? unproven  Threat modelling  1 unsupported
-·           Training          nothing applies (1 looked at)
-✗ fails     Infrastructure    1 contested, 1 unsupported
-✗ fails     Supply chain      1 contested, 1 supported
-✗ fails     Testing           1 contested
-? unproven  Vulnerabilities   1 stale
-✓ holds     Protection        1 accepted, 1 supported
-✓ holds     Maintenance       1 supported
-✓ holds     Compliance        1 supported
+? unproven  Threat modelling  ········  1 unsupported
+·           Training                    nothing applies (1 looked at)
+✗ fails     Infrastructure    ········  1 contested, 1 unsupported
+✗ fails     Supply chain      ━━━━····  1 contested, 1 supported
+✗ fails     Testing           ········  1 contested
+? unproven  Vulnerabilities   ········  1 stale
+✓ holds     Protection        ━━━━━━━━  1 accepted, 1 supported
+✓ holds     Maintenance       ━━━━━━━━  1 supported
+✓ holds     Compliance        ━━━━━━━━  1 supported
 
 Mend first:
  1. keep retrieved text apart from instructions, then `safecase assess --only
     TE-02`
-    TE-02: 14 of 120 injected documents made it say the canary (11.7 %, 7.1 to…
+    TE-02 at prompts/system.md:12: 14 of 120 injected documents made it say the…
  2. revoke the key, remove it from the file and from the history
-    IN-08: a private key in clear text
+    IN-08 at config/backup.env:4:9: a private key in clear text
  3. pip-compile --generate-hashes requirements.in
-    SC-02: `requests` has no hash
+    SC-02 at requirements.txt:3:1: `requests` has no hash
 Not said, and it would decide: deployment.auth, data.classes
 Note: not run, offline: endpoint.limits
 Note: the ledger is not signed by a key that anybody trusts
@@ -158,7 +158,7 @@ def test_without_unicode_and_colour_the_summary_is_plain_ascii() -> None:
     assert told.isascii()
     assert b"\x1b" not in told
     assert b"x fails     Testing" in told
-    assert b"+ holds     Compliance" in told
+    assert b"+ holds     Compliance        ========" in told
 
 
 def test_colour_adds_escapes_and_nothing_else() -> None:
@@ -228,8 +228,51 @@ def test_many_counts_hang_below_each_other() -> None:
         id="testing", verdict="fails", contested=12, unsupported=13, stale=14, accepted=15, supported=16
     )
     told = render(sample(measures=(crowded,)), "text").decode()
-    assert "✗ fails     Testing           12 contested, 13 unsupported, 14 stale, 15" in told
-    assert "\n" + " " * 30 + "accepted, 16 supported\n" in told
+    assert "✗ fails     Testing           ━━━·····  12 contested, 13 unsupported, 14 stale,\n" in told
+    assert "\n" + " " * 40 + "15 accepted, 16 supported\n" in told
+
+
+@pytest.mark.parametrize(
+    ("supported", "contested", "drawn"),
+    [(99, 1, "━━━━━━━·"), (1, 99, "━·······"), (0, 3, "········"), (3, 0, "━━━━━━━━")],
+)
+def test_a_bar_is_full_where_everything_holds_and_empty_where_nothing_does(
+    supported: int, contested: int, drawn: str
+) -> None:
+    testing = MeasureSummary(id="testing", verdict="fails", contested=contested, supported=supported)
+    assert f"Testing           {drawn}  " in render(sample(measures=(testing,)), "text").decode()
+
+
+def test_a_screen_that_is_too_narrow_for_bars_has_none() -> None:
+    told = render(sample(), "text", width=70).decode()
+    assert "━" not in told
+    assert "✗ fails     Supply chain      1 contested, 1 supported\n" in told
+
+
+def mended(message: str, file: str) -> str:
+    """The lines of the summary that tell the one mend of a case."""
+    finding = Finding(
+        check="a.check", subject="a", verdict="fail", message=message, mend="mend it", place=Place(file=file, line=3)
+    )
+    claim = msgspec.structs.replace(CLAIMS[0], findings=(finding,))
+    told = render(sample((claim,), questions=(), notes=()), "text").decode()
+    return told.split(" 1. mend it\n")[1].split("\n")[0].strip()
+
+
+def test_a_mend_says_where_and_says_a_file_only_once() -> None:
+    assert mended("a hash is missing", "requirements.txt") == "TE-02 at requirements.txt:3: a hash is missing"
+    assert mended("a key in app/keys.env, in clear", "app/keys.env") == "TE-02: a key in app/keys.env:3, in clear"
+    assert mended("my-keys.env is not it", "keys.env") == "TE-02 at keys.env:3: my-keys.env is not it"
+
+
+def test_a_place_never_takes_the_room_of_the_reason() -> None:
+    assert mended("a hash is missing", "deep/" * 30 + "a.txt") == "TE-02: a hash is missing"
+
+
+def test_what_is_cut_off_leaves_a_mark_and_no_wide_gap() -> None:
+    paper = Paper(40)
+    assert list(paper.cut("some short words and then some more of them")) == ["some short words and then some more of…"]
+    assert list(paper.cut("it would call " + "a_very_long_name" * 3)) == ["it would call a_very_long_namea_very_lo…"]
 
 
 def test_an_empty_text_is_one_empty_line() -> None:

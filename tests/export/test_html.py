@@ -121,6 +121,50 @@ def test_facts_questions_and_notes_are_told(page: Page) -> None:
         assert said in told
 
 
+def test_the_head_of_the_page_says_of_what_it_is_and_where_to_go(page: Page) -> None:
+    said = " ".join("".join(page.text).split())
+    assert said.index("As of") < said.index("2026-11-23 06:00 UTC") < said.index("Catalogue") < said.index("Mend first")
+    assert "config/backup.env, endpoint, models/answers.safetensors" in said
+    links = {a["href"] for t, a in page.elements if t == "a"}
+    assert {"#mend-first", "#measures", "#risks", "#claims", "#questions", "#facts", "#again"} <= links
+
+
+def test_of_very_many_parts_the_page_names_some() -> None:
+    found = tuple(msgspec.structs.replace(CLAIMS[0].findings[1], subject=f"part{n:02}") for n in range(30))
+    content = render(sample((msgspec.structs.replace(CLAIMS[0], findings=found),)), "html").decode()
+    assert "part07 and 22 more</dd>" in content
+
+
+def test_every_picture_has_a_title(page: Page) -> None:
+    tags = [(tag, attributes.get("role")) for tag, attributes in page.elements]
+    pictures = [at for at, (tag, role) in enumerate(tags) if tag == "svg" and role == "img"]
+    assert len(pictures) == 1 + 9 + 2, "the case, its measures, two metrics"
+    assert all(tags[at + 1][0] == "title" for at in pictures)
+
+
+def test_a_mend_stands_beside_its_place() -> None:
+    content = render(sample(), "html").decode().split("Nine measures")[0]
+    assert '<code class="place">prompts/system.md:12</code>' in content
+    assert '<code class="place">requirements.txt:3:1</code>' in content
+
+
+def test_evidence_that_is_too_old_lapsed(page: Page) -> None:
+    said = " ".join("".join(page.text).split())
+    assert "Its evidence lapsed on 2026-11-02 00:00 UTC" in said
+    assert "Its evidence lapses on 2026-12-20 09:14 UTC" in said
+    assert "Accepted until 2027-01-31" in said
+
+
+def test_an_endless_name_does_not_fill_the_page() -> None:
+    content = render(sample(name="A" * 10_000, service="B" * 10_000, as_of="C" * 10_000), "html").decode()
+    assert not re.search("A{100}|B{100}|C{100}", content)
+
+
+def test_the_page_stays_small() -> None:
+    assert len(render(sample(), "html", records=RECORDS)) < 60_000
+    assert len(render(sample(CLAIMS * 8), "html", records=RECORDS)) < 200_000
+
+
 def test_hostile_text_stays_text() -> None:
     content = render(hostile(), "html").decode()
     told = Page(content.encode())
@@ -142,7 +186,18 @@ def test_a_claim_with_very_many_findings_shows_the_worst_and_counts_the_rest() -
     many = msgspec.structs.replace(CLAIMS[0], findings=(CLAIMS[0].findings[1],) * 300 + (CLAIMS[0].findings[0],))
     content = render(sample((many,)), "html").decode()
     assert "and 201 more findings" in content
+    assert "<summary>94 more findings</summary>" in content
+    first = content.split("What was found")[1].split("94 more findings")[0]
+    assert first.count('<li class="finding') == 6
     assert "14 of 120 injected documents" in content.split("What was found")[1]
+
+
+def test_a_mend_that_several_findings_share_is_said_once_in_sight() -> None:
+    failing = CLAIMS[1].findings[0]
+    claim = msgspec.structs.replace(CLAIMS[1], findings=(failing,) * 9, records=())
+    content = render(sample((claim,)), "html").decode()
+    assert content.count("<b>Mend</b> pip-compile") == 2, "above and below the fold"
+    assert content.count("mend as above") == 7
 
 
 def test_a_bar_fills_its_width() -> None:

@@ -26,7 +26,6 @@ from safecase.service.digests import Digests
 from safecase.service.discover import Inventory, discover
 from safecase.service.facts import facts_by_key
 from safecase.service.read import ServiceDescription
-from safecase.service.schema import ExceptionBlock
 from safecase.service.subjects import Repository
 from safecase.vocabulary import Attestation, Case, Decision, Exemption, Fact, Finding, Verdict
 
@@ -109,14 +108,14 @@ def prepare(service: ServiceDescription, wishes: Wishes) -> Prepared:
     unplanned = Plan(tasks=(), standings=(), lacking=())
     given = _attestations(service)  # a fault in one is told before anything runs
     prepared = Prepared(
-        service,
-        rows,
-        checks,
-        inventory,
-        facts,
-        decisions,
-        ledger,
-        given,
+        service=service,
+        catalogue=rows,
+        checks=checks,
+        inventory=inventory,
+        facts=facts,
+        decisions=decisions,
+        ledger=ledger,
+        attestations=given,
         start=len(records),
         known=known,
         plan=unplanned,
@@ -159,14 +158,12 @@ def run(
         yield from draft.findings
 
 
-def conclude(
-    prepared: Prepared, *, notes: Sequence[str] = (), exceptions: Sequence[ExceptionBlock] | None = None
-) -> Case:
-    """Judge by what the ledger holds now; `exceptions` replaces those of the manifest (the gate's policy)."""
+def conclude(prepared: Prepared, *, notes: Sequence[str] = ()) -> Case:
+    """Judge by what the ledger holds now."""
     records = counting(prepared.ledger.read(), prepared.wishes.trust, prepared.start)
     known = msgspec.structs.replace(prepared.known, evidence=by_group(records))
     standings = plan(prepared.decisions, known, chosen=lambda _control, _check: False)
-    exemptions = _exemptions(prepared.service, exceptions)
+    exemptions = _exemptions(prepared.service)
     seen = {
         decision.control: _seen(decision.control, known, standings, prepared.attestations, exemptions)
         for decision in prepared.decisions
@@ -273,8 +270,7 @@ def _attestations(service: ServiceDescription) -> Mapping[str, Attestation]:
     return {a.control: a for a in sorted(found, key=lambda a: a.expires)}
 
 
-def _exemptions(service: ServiceDescription, exceptions: Sequence[ExceptionBlock] | None) -> tuple[Exemption, ...]:
-    blocks = service.manifest.exceptions if exceptions is None else exceptions
+def _exemptions(service: ServiceDescription) -> tuple[Exemption, ...]:
     return tuple(
         Exemption(
             control=b.control,
@@ -285,7 +281,7 @@ def _exemptions(service: ServiceDescription, exceptions: Sequence[ExceptionBlock
             subject=b.subject,
             fingerprint=b.fingerprint,
         )
-        for b in blocks
+        for b in service.manifest.exceptions
     )
 
 

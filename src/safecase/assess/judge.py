@@ -94,8 +94,8 @@ def claim_of(decision: Decision, control: Control, seen: Seen, now: datetime) ->
     if not decision.applies:
         return _claim(control, decision, "not_applicable")
     counting = [s for s in seen.standings if s.record and s.state != "void"]
-    findings = tuple(f for s in counting if s.record for f in s.record.findings)
-    against = [f for s in counting if s.record and s.state in ("fresh", "due") for f in s.record.findings]
+    findings = tuple(f for s in counting for f in findings_of(s))
+    against = [f for s in counting if s.state in ("fresh", "due") for f in findings_of(s)]
     today = now.date()
     exemptions = [e for e in seen.exemptions if e.control == control.id and valid_on(e, today)]
     failing = [f for f in against if f.verdict == "fail"]
@@ -116,6 +116,19 @@ def claim_of(decision: Decision, control: Control, seen: Seen, now: datetime) ->
         expires=_expires(seen, exemptions if state == "accepted" else []),
         records=tuple(s.record.id for s in seen.standings if s.record),
     )
+
+
+def findings_of(standing: Standing) -> tuple[Finding, ...]:
+    """Give what a piece of evidence found; one that says fail and finds nothing (added by hand) is a finding itself."""
+    record = standing.record
+    if record is None:
+        return ()
+    if record.verdict != "fail" or any(f.verdict == "fail" for f in record.findings):
+        return record.findings
+    message = record.note or f"{record.check} failed, says evidence {record.id[:12]}"
+    mend = f"safecase evidence show {record.id[:12]}"
+    bare = Finding(check=record.check, subject=standing.subject, verdict="fail", message=message, mend=mend)
+    return (*record.findings, bare)
 
 
 def _state(*, contested: bool, excused: bool, gaps: Sequence[ClaimState], whole: bool) -> ClaimState:

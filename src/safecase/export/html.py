@@ -15,6 +15,7 @@ from safecase.readers.text import shown
 from safecase.vocabulary import (
     MEASURES,
     RISK_GROUPS,
+    SEVERITIES,
     Case,
     Claim,
     ClaimState,
@@ -33,8 +34,12 @@ if TYPE_CHECKING:
 MOST_MENDS = 5
 MOST_FINDINGS = 100
 """Of one claim on the page; the JSON has all."""
+FIRST_FINDINGS = 6
+"""Of one claim in sight; the others of the page are a click away."""
+MOST_SUBJECTS = 8
 LONGEST = 2000
 """Of any one text from outside."""
+LONGEST_NAME = 80
 _VERDICTS: Sequence[Verdict] = ("fail", "unknown", "pass")
 
 
@@ -97,12 +102,13 @@ def render(case: Case, records: Mapping[str, RecordView]) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page.filters |= {"prose": _prose, "moment": _moment, "number": _number, "value": _value}
+    page.filters |= {"prose": _prose, "moment": _moment, "number": _number, "value": _value, "named": _named}
     page.globals |= {"scale": scale, "fresh_until": _fresh_until, "findings_of": _findings}
+    page.globals |= {"FIRST_FINDINGS": FIRST_FINDINGS, "MOST_SUBJECTS": MOST_SUBJECTS}
     counted = words.counts(case.claims)
     content = page.get_template("case.html.j2").render(
         case=case,
-        name=words.title_of(case),
+        name=_named(words.title_of(case)),
         phrase=words.verdict_phrase(case.verdict),
         reason=words.reason(case),
         counts=counted,
@@ -169,7 +175,11 @@ def _risks(case: Case) -> Sequence[RiskSummary]:
 
 def _findings(claim: Claim) -> Sequence[Finding]:
     """Give what the page shows of a claim's findings: what speaks against it first."""
-    return sorted(claim.findings, key=lambda finding: _VERDICTS.index(finding.verdict))[:MOST_FINDINGS]
+
+    def weight(finding: Finding) -> tuple[int, int]:
+        return _VERDICTS.index(finding.verdict), -SEVERITIES.index(finding.severity)
+
+    return sorted(claim.findings, key=weight)[:MOST_FINDINGS]
 
 
 # words and numbers
@@ -180,6 +190,11 @@ def _shown(value: Any) -> Any:  # whatever a template prints
     if isinstance(value, (int, float)) or hasattr(value, "__html__"):
         return value
     return "\n".join(shown(line, LONGEST) for line in str(value)[: LONGEST + 1].split("\n"))
+
+
+def _named(text: str) -> str:
+    """Give a name in one line that is not endless."""
+    return shown(" ".join(text.split()), LONGEST_NAME)
 
 
 def _prose(text: str) -> Markup:
@@ -198,7 +213,7 @@ def _moment(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return text
+        return _named(text)
     if len(text) <= len("2026-11-23"):
         return text
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if moment.tzinfo else text

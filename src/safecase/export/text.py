@@ -8,20 +8,25 @@ from typing import NamedTuple
 
 from safecase.export import words
 from safecase.readers.text import shown
-from safecase.vocabulary import MEASURES, Case, CaseVerdict, Claim, ClaimState, Finding, Measure, MeasureSummary
+from safecase.vocabulary import MEASURES, Case, CaseVerdict, Claim, ClaimState, Finding, Measure, MeasureSummary, Place
 
 MOST_MENDS = 3
 MOST_NOTES = 3
 LONGEST = 160
 """Of a sentence in the summary."""
 LONGEST_IN_FULL = 2000
+LONGEST_PLACE = 36
+WIDEST_GAP = 12
+"""Columns that may stay empty before the mark of a cut, so that it falls between words."""
+BAR = 8
+"""Columns of the bar that says how much of a measure holds."""
 
 _COLOURS = {"holds": "32", "supported": "32", "pass": "32", "fails": "31", "contested": "31", "fail": "31"}
 _COLOURS |= {"unproven": "33", "unsupported": "33", "stale": "33", "unknown": "33", "accepted": "36"}
 _SIGNS = {"holds": "✓", "supported": "✓", "pass": "✓", "fails": "✗", "contested": "✗", "fail": "✗"}
 _SIGNS |= {"unproven": "?", "unsupported": "?", "stale": "◷", "unknown": "?", "accepted": "≈", "not_applicable": "·"}
 _ASCII = {"✓": "+", "✗": "x", "◷": "~", "≈": "=", "·": "-", "…": "...", "→": "->", "–": "-", "—": "-", "’": "'"}
-_ASCII |= {"“": '"', "”": '"', "≥": ">=", "≤": "<="}
+_ASCII |= {"━": "=", "“": '"', "”": '"', "≥": ">=", "≤": "<="}
 
 
 class Paper(NamedTuple):
@@ -61,6 +66,8 @@ class Paper(NamedTuple):
             return
         *whole, last = found[:lines]
         mark = self.signs("…")
+        if self.width - columns(last + mark) > WIDEST_GAP:
+            last += " " + found[lines].strip()
         while columns(last + mark) > self.width:
             last = last[:-1]
         yield from (*whole, last.rstrip() + mark)
@@ -127,7 +134,19 @@ def _measure(measure: Measure, told: MeasureSummary, paper: Paper) -> Iterator[s
     if verdict == "not_applicable":
         word = ""
     head = f"{sign} {word:<9} {words.MEASURE_TITLES[measure]:<17} "
+    if paper.width >= 2 * (len(head) + BAR + 2):
+        head += f"{paper.signs(_bar(found)):<{BAR}}  "
     yield from paper.wrapped(_counted(found), head, word)
+
+
+def _bar(found: Mapping[ClaimState, int]) -> str:
+    """Draw how much of what applies holds: full only where all of it does, empty only where nothing does."""
+    total = sum(n for state, n in found.items() if state != "not_applicable")
+    if not total:
+        return ""
+    holding = found["supported"] + found["accepted"]
+    filled = max(BAR * holding // total, min(holding, 1))
+    return "━" * filled + "·" * (BAR - filled)
 
 
 def _counted(found: Mapping[ClaimState, int]) -> str:
@@ -145,7 +164,21 @@ def _mends(case: Case, paper: Paper) -> Iterator[str]:
     yield paper.strong("Mend first:")
     for number, item in enumerate(case.next[:MOST_MENDS], 1):
         yield from paper.cut(paper.plain(item.mend), f" {number}. ", lines=2)
-        yield from paper.cut(f"{paper.plain(_some(item.claims, 4))}: {paper.plain(words.why(item))}", "    ")
+        why, place = words.reason_of(item, case.claims)
+        about = paper.plain(_some(item.claims, 4))
+        there = _at(place, paper)
+        # Half of the line is the reason's.
+        if columns(about + there) <= paper.width // 2:
+            about += there
+        yield from paper.cut(f"{about}: {paper.plain(why)}", "    ")
+
+
+def _at(place: Place | None, paper: Paper) -> str:
+    """Say where; of a long path the end, which says the most."""
+    if place is None:
+        return ""
+    told = shown(str(place), LONGEST_IN_FULL)
+    return " at " + paper.signs(told if len(told) <= LONGEST_PLACE else "…" + told[1 - LONGEST_PLACE :])
 
 
 def _questions(case: Case, paper: Paper) -> Iterator[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from safecase.vocabulary import (
     SEVERITIES,
@@ -14,6 +16,7 @@ from safecase.vocabulary import (
     Measure,
     MeasureSummary,
     Mend,
+    Place,
     RiskGroup,
     RiskSummary,
 )
@@ -100,12 +103,43 @@ def verdict_phrase(verdict: CaseVerdict) -> str:
     return {"holds": "holds", "fails": "fails", "unproven": "is unproven"}[verdict]
 
 
-def why(mend: Mend) -> str:
-    """Say why to mend, without the id of the claim that it begins with: it stands beside it."""
+class Reason(NamedTuple):
+    """Why to mend, and where, as far as the reason itself does not say it."""
+
+    why: str
+    place: Place | None
+
+
+def reason_of(mend: Mend, claims: Iterable[Claim]) -> Reason:
+    """Say why and where to mend, without the id of the claim that the reason begins with: it stands beside it."""
+    why, place = mend.why, _where(mend, claims)
     for claim in mend.claims:
-        if mend.why.startswith((f"{claim}: ", f"{claim} ")):
-            return mend.why[len(claim) :].lstrip(": ")
-    return mend.why
+        if why.startswith((f"{claim}: ", f"{claim} ")):
+            why = why[len(claim) :].lstrip(": ")
+            break
+    if place is None:
+        return Reason(why, None)
+    named = re.search(rf"(?<![\w./-]){re.escape(place.file)}(?![\w/-]|[.:]\w)", why)
+    if named is None:
+        return Reason(why, place)
+    return Reason(f"{why[: named.start()]}{place}{why[named.end() :]}", None)
+
+
+def _where(mend: Mend, claims: Iterable[Claim]) -> Place | None:
+    """Give the place of the finding that a mend answers first."""
+    for claim in claims:
+        if claim.control not in mend.claims:
+            continue
+        for finding in claim.findings:
+            if finding.verdict != "pass" and mend.why == f"{claim.control}: {finding.message}" and finding.place:
+                return finding.place
+    return None
+
+
+def looked_at(case: Case) -> tuple[str, ...]:
+    """Name the parts of the service that a check could judge."""
+    findings = (finding for claim in case.claims for finding in claim.findings)
+    return tuple(sorted({finding.subject for finding in findings if finding.subject and finding.verdict != "unknown"}))
 
 
 def open_claims(risk: RiskSummary) -> str:
