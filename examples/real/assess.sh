@@ -13,7 +13,8 @@ while read -r name package version; do
     tar -xzf "$work"/sdists/"${package//-/_}-$version".tar.gz -C "$folder" --strip-components 1
   fi
   cp "$here/$name/safecase.yaml" "$folder/"
-  safecase assess "$folder" -o "$here/$name/case.html" -o "$here/$name/case.json" > "$here/$name/case.txt"
+  rm -rf "$folder/.safecase"
+  (cd "$folder" && safecase assess -o "$here/$name/case.html" -o "$here/$name/case.json" > "$here/$name/case.txt")
   head -n 1 "$here/$name/case.txt"
 done <<'PROJECTS'
 rag-paper-qa paper-qa 2026.8.12

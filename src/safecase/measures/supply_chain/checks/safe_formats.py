@@ -85,8 +85,7 @@ _MENDS = (
     ),
     (
         ("pickle", "joblib"),
-        "save a PyTorch state dict with safetensors.torch.save_file, a scikit-learn model as ONNX or with "
-        "skops.io.dump, a booster with its save_model to JSON or text",
+        "convert it: PyTorch to safetensors, scikit-learn to ONNX or skops, boosters to JSON",
     ),
     (("npy_object", "npz_object"), "save arrays of numbers: numpy.save(file, array, allow_pickle=False)"),
     (("keras_v3", "hdf5"), "export it to ONNX (model.export(…, format='onnx')), or keep only weights, as safetensors"),
