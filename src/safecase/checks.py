@@ -62,7 +62,6 @@ class Check(Noun, frozen=True):
     network: bool
     reads: tuple[str, ...]
     estimate: Callable[..., Estimate] | None
-    limit_s: float | None
     doc: str
     where: str
 
@@ -245,7 +244,6 @@ def check(
     network: bool = False,
     reads: tuple[str, ...] = (),
     estimate: Callable[..., Estimate] | None = None,
-    limit_s: float | None = None,
 ) -> Callable[[Callable[..., Findings]], Check]:
     """Make a check of a function.
 
@@ -253,7 +251,7 @@ def check(
     its own (can be killed: for readers of hostile bytes and for heavy work) or a thread (for waiting on a network).
     `network` says that it asks the service's declared endpoint. `reads` names blocks of the manifest besides the
     subject that its verdict depends on (`testing.attacks`). `estimate` gives the cost beforehand from the subject and
-    the manifest. `limit_s` bounds its time where the setting `check_seconds` does not fit.
+    the manifest; a check may take half as long again, and never less than the setting `check_seconds`.
     """
 
     def register(run: Callable[..., Findings]) -> Check:
@@ -270,7 +268,6 @@ def check(
             network=network,
             reads=reads,
             estimate=estimate,
-            limit_s=limit_s,
             doc=inspect.getdoc(run) or "",
             where=f"{run.__module__}:{run.__qualname__}",
         )

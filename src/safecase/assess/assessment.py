@@ -216,7 +216,7 @@ def _job(task: Task, prepared: Prepared) -> Job:
         manifest=service.manifest,
         manifest_path=service.file,
         now=prepared.known.now,
-        seconds=check.limit_s or max(service.manifest.settings.check_seconds, LENIENT * task.estimate.seconds),
+        seconds=max(service.manifest.settings.check_seconds, LENIENT * task.estimate.seconds),
         owned=prepared.wishes.owned,
         places={f.key: (f.place.line, f.place.column) for f in service.facts if f.place},
     )
