@@ -134,3 +134,9 @@ def test_a_gate_that_names_a_key_counts_only_what_that_key_signed(
     own = json.loads((repository / ".safecase/ledger/evidence.jsonl").read_text().splitlines()[0])["signer"]
     assert "SC-11" not in gate(safecase, "--policy", "main", "--key", own)[1]
     assert "SC-11" in gate(safecase, "--policy", "main", "--key", "f" * 16)[1]
+
+
+def test_a_file_named_like_the_target_branch_is_no_policy(repository: Path, safecase: Call) -> None:
+    (repository / "requirements.txt").write_text(BAD)
+    (repository / "main").write_text(MANIFEST + EXCEPTION)
+    assert "SC-11" in gate(safecase, "--policy", "main")[1]

@@ -30,7 +30,7 @@ def fact(found: Inventory, key: str) -> object:
 
 def test_a_model_file_is_found_by_its_content(tmp_path: Path) -> None:
     found = inventory(tmp_path, **{"data__model.pkl": PICKLE, "notes.txt": "\x80 text"})
-    assert "model:data/model.pkl" in names(found)
+    assert "model-file:data/model.pkl" in names(found)
     assert fact(found, "discovered.model_files") == 1
 
 
@@ -38,7 +38,7 @@ def test_a_declared_model_covers_its_files_and_keeps_its_name(tmp_path: Path) ->
     text = MINIMAL + "models: [{id: churn, file: data}]\n"
     found = inventory(tmp_path, **{"safecase.yaml": text, "data__model.pkl": PICKLE})
     assert "model:churn" in names(found)
-    assert not any(n.startswith("model:data") for n in names(found))
+    assert not any(n.startswith("model-file:data") for n in names(found))
 
 
 def test_a_declared_model_that_is_not_there_is_still_to_be_looked_for(tmp_path: Path) -> None:

@@ -29,15 +29,21 @@ def test_a_host_that_is_declared_ours_may_be_asked() -> None:
         allowed("https://192.0.2.7/v1", ["192.0.2.8"])
 
 
-def test_a_name_that_resolves_elsewhere_is_not_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_name_is_looked_up_before_it_is_said_to_be_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
     def resolve(host: str, port: int, **_: object) -> list[object]:
-        addresses = {"both.test": ["127.0.0.1", "192.0.2.7"], "inside.test": ["127.0.0.1"]}[host]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.7", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    assert allowed("http://inside.test/v1").addresses == ("127.0.0.1",)
+    with pytest.raises(CollectError, match="not this machine") as told:
+        allowed("http://a-secret.shop.test/v1")
+    assert asked == []
+    assert "a-secret" not in str(told.value)
     with pytest.raises(CollectError, match="not this machine"):
-        allowed("http://both.test/v1")
+        allowed("http://localhost/v1")
+    assert allowed("http://shop.test/v1", ["shop.test"]).addresses == ("192.0.2.7",)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ that a check reads come from the policy (the target branch), and a control that 
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -14,14 +13,13 @@ from typing import NamedTuple
 import msgspec
 
 from safecase.errors import UsageError
+from safecase.readers.repository import ask_git
 from safecase.service.read import ServiceDescription, from_bytes
 from safecase.service.schema import Manifest
 from safecase.vocabulary import Decision
 
 RULED = ("gate", "exceptions", "settings", "testing", "infrastructure", "supply_chain")
 """Blocks of the manifest that say how strictly it is looked: they come from the policy."""
-
-GIT_SECONDS = 30.0
 
 
 class Policy(NamedTuple):
@@ -57,17 +55,17 @@ def of_revision(service: ServiceDescription, revision: str) -> Policy:
     """Take the rules of a git revision, such as the branch that a change is to be merged into."""
     if revision.startswith("-"):
         raise UsageError(f"{revision!r} is no revision", mend="name a branch, a tag or a commit")
-    if _git(service.root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}") is None:
+    if ask_git(service.root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}") is None:
         raise UsageError(
             f"git knows no revision {revision!r} here",
             mend=f"git fetch origin {revision.removeprefix('origin/')}, and check out with its history",
         )
-    content = _git(service.root, "show", f"{revision}:./{service.file}")
+    content = ask_git(service.root, "show", f"{revision}:./{service.file}")
     if content is None:
         return Policy(f"{revision} (it has no {service.file} yet)", None, None, own=False)
     ruled = from_bytes(content, service.path)
     name = ruled.manifest.gate.baseline
-    return Policy(revision, ruled, _git(service.root, "show", f"{revision}:./{name}") if name else None, own=False)
+    return Policy(revision, ruled, ask_git(service.root, "show", f"{revision}:./{name}") if name else None, own=False)
 
 
 def ruled_by(service: ServiceDescription, policy: Policy) -> ServiceDescription:
@@ -90,21 +88,3 @@ def in_scope(here: Iterable[Decision], there: Mapping[str, Decision], source: st
         return msgspec.structs.replace(decision, applies=True, because=because)
 
     return tuple(kept(decision) for decision in here)
-
-
-def _git(folder: Path, *arguments: str) -> bytes | None:
-    command = [
-        "git",
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "core.hooksPath=/dev/null",
-        "-c",
-        "safe.directory=*",
-        *arguments,
-    ]
-    try:
-        answer = subprocess.run(command, cwd=folder, capture_output=True, timeout=GIT_SECONDS, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout if answer.returncode == 0 else None

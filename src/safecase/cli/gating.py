@@ -35,8 +35,10 @@ def policy_of(service: ServiceDescription, wanted: str | None) -> Policy:
     """Find the rules: a manifest's file, a git revision, or the working tree."""
     if wanted is None:
         return of_working_tree(service)
+    # A change may add a file of any name: only what ends like a manifest is one, everything else is a revision.
     path = Path(wanted)
-    return of_file(path) if path.is_file() else of_revision(service, wanted)
+    named = path.suffix in (".yaml", ".yml") and path.is_file()
+    return of_file(path) if named else of_revision(service, wanted)
 
 
 def judge(

@@ -125,20 +125,22 @@ def _git_view(root: Path) -> _Git | None:
 
 
 def _git_files(root: Path, *which: str) -> frozenset[str]:
-    """List files by git. A repository's own settings must not run programs of its choice."""
-    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*",
-               "ls-files", "-z", *which]  # fmt: skip
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    answer = ask_git(root, "ls-files", "-z", *which)
+    return frozenset(_text(os.fsdecode(path)) for path in (answer or b"").split(b"\0") if path)
+
+
+def ask_git(folder: Path, *arguments: str) -> bytes | None:
+    """Give what git prints; None where it fails. A repository's own settings must not run programs of its choice.
+
+    No hook, no monitor, and no transport: else a missing object is fetched by a program that the repository names.
+    """
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
     try:
         answer = subprocess.run(
-            command,
-            cwd=root,
-            env=environment | {"GIT_OPTIONAL_LOCKS": "0"},
-            capture_output=True,
-            timeout=GIT_SECONDS,
-            check=True,
-            stdin=subprocess.DEVNULL,
+            command, cwd=folder, env=environment, capture_output=True, timeout=GIT_SECONDS, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.SubprocessError):
-        return frozenset()
-    return frozenset(_text(os.fsdecode(path)) for path in answer.stdout.split(b"\0") if path)
+        return None
+    return answer.stdout if answer.returncode == 0 else None

@@ -101,7 +101,7 @@ def _models(service: ServiceDescription, listing: Listing) -> Iterator[Model]:
             yield Model(name=f"model:{block.id}", path=block.file, files=files, declared=block, line=line)
     for path in found:
         if path not in covered:
-            yield Model(name=f"model:{path}", path=path, files=(path,))
+            yield Model(name=f"model-file:{path}", path=path, files=(path,))
 
 
 def _within(path: str, folder: str) -> bool:

@@ -33,7 +33,7 @@ class Model(Noun, frozen=True):
     """A model's file or folder."""
 
     name: str
-    """`model:<id>` for a declared model, `model:<path>` for a discovered one."""
+    """`model:<id>` for a declared model, `model-file:<path>` for a discovered one."""
     path: str
     """Relative to the service's folder; may not exist where the manifest declares it."""
     files: tuple[str, ...] = ()

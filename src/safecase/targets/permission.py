@@ -31,9 +31,17 @@ def allowed(url: str, owned: Sequence[str] = ()) -> Permission:
     """Give the permission to ask `url`, or refuse; `owned` are the hosts of `--i-own-this-target`."""
     parts, port = _split(url)
     host = (parts.hostname or "").lower().rstrip(".")
+    known = {name.lower().rstrip(".") for name in owned}
+    mine = bool({host, f"{host}:{port}"} & known)
+    if not mine and host != "localhost" and not _is_loopback(host):
+        # Before any look-up: a name may be made of a secret, and asking for it would already tell it.
+        raise CollectError(
+            "the endpoint's host is not this machine, and nobody said that it is theirs",
+            mend="add --i-own-this-target HOST if it is yours",
+        )
     addresses = _resolved(host, port)
     loopback = all(_is_loopback(address) for address in addresses)
-    if not loopback and not {host, f"{host}:{port}"} & {name.lower().rstrip(".") for name in owned}:
+    if not loopback and not mine:
         raise CollectError(
             f"{shown(host)} is not this machine, and nobody said that it is theirs",
             mend=f"add --i-own-this-target {shown(host)} if it is yours",
