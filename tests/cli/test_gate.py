@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,3 +143,12 @@ def test_a_file_named_like_the_target_branch_is_no_policy(repository: Path, safe
     (repository / "requirements.txt").write_text(BAD)
     (repository / "main").write_text(MANIFEST + EXCEPTION)
     assert "SC-11" in gate(safecase, "--policy", "main")[1]
+
+
+def test_the_answer_stays_no_when_nobody_reads_it(repository: Path) -> None:
+    (repository / "requirements.txt").write_text(BAD)
+    program = [sys.executable, "-m", "safecase.cli", "gate"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert subprocess.run(program, cwd=repository, stdout=writing, check=False).returncode == 1
+    os.close(writing)

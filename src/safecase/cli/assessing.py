@@ -10,6 +10,7 @@ from safecase.catalogue.read import catalogue
 from safecase.checks import load
 from safecase.cli import console
 from safecase.errors import UsageError
+from safecase.readers.text import shown
 from safecase.service import read
 from safecase.service.read import ServiceDescription
 from safecase.vocabulary import MEASURES
@@ -96,7 +97,7 @@ def dry(prepared: Prepared, form: str) -> str:
 def _dry_text(rows: list[dict[str, Any]], total: dict[str, Any], left: list[str], kept: int) -> str:
     lines = [f"{len(rows)} checks would run; {kept} pieces of evidence are fresh and stay."]
     width = max((len(r["check"]) for r in rows), default=0)
-    lines += [f"  {r['check']:<{width}}  {r['subject']}  ({r['why']}{_cost(r)})" for r in rows]
+    lines += [f"  {r['check']:<{width}}  {shown(r['subject'])}  ({r['why']}{_cost(r)})" for r in rows]
     money = f", {total['money']:g} {total['currency']}" if total["money"] else ""
     lines.append(
         f"At the most: {total['calls']} calls, {total['tokens']} tokens{money}, about {total['minutes']:g} minutes."

@@ -218,7 +218,7 @@ def _write(stream: TextIO, text: str) -> None:
 
 @contextlib.contextmanager
 def _no_reader() -> Iterator[None]:
-    """Leave in silence when nobody reads any more (`safecase show | head`)."""
+    """Say no more when nobody reads any more (`safecase show | head`); the exit code stays what it is."""
     try:
         yield
     except BrokenPipeError:
@@ -226,7 +226,6 @@ def _no_reader() -> Iterator[None]:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 os.dup2(nowhere, stream.fileno())
-        raise SystemExit(0) from None
 
 
 def _ascii(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from safecase.readers.text import shown
 from safecase.vocabulary import Fact, Place
 
 _INDEX = re.compile(r"\.(\d+)(?=\.|$)")
@@ -59,7 +60,7 @@ def told(fact: Fact | None, key: str) -> str:
         text = ", ".join("?" if v is None else _word(v) for v in value) or "none"
     else:
         text = _word(value)
-    where = f" ({fact.place.file}:{fact.place.line})" if fact.place and fact.place.line else ""
+    where = f" ({shown(fact.place.file)}:{fact.place.line})" if fact.place and fact.place.line else ""
     origin = "" if fact.origin == "declared" or key.startswith("discovered.") else f", {fact.origin}"
     return f"{key} is {text[:100]}{origin}{where}"
 
@@ -67,4 +68,4 @@ def told(fact: Fact | None, key: str) -> str:
 def _word(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return shown(str(value), 100)
