@@ -61,6 +61,7 @@ class Check(Noun, frozen=True):
     runs: Runs
     network: bool
     reads: tuple[str, ...]
+    files: tuple[str, ...]
     estimate: Callable[..., Estimate] | None
     doc: str
     where: str
@@ -243,6 +244,7 @@ def check(
     runs: Runs = "process",
     network: bool = False,
     reads: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
     estimate: Callable[..., Estimate] | None = None,
 ) -> Callable[[Callable[..., Findings]], Check]:
     """Make a check of a function.
@@ -250,7 +252,8 @@ def check(
     `version` rises when the same subject may get another verdict: older evidence is then void. `runs` is a process of
     its own (can be killed: for readers of hostile bytes and for heavy work) or a thread (for waiting on a network).
     `network` says that it asks the service's declared endpoint. `reads` names blocks of the manifest besides the
-    subject that its verdict depends on (`testing.attacks`). `estimate` gives the cost beforehand from the subject and
+    subject that its verdict depends on (`testing.attacks`); `files` names keys whose values are paths of files or folders
+    that it reads (`training.records`): evidence is void when their bytes change. `estimate` gives the cost beforehand from the subject and
     the manifest; a check may take half as long again, and never less than the setting `check_seconds`.
     """
 
@@ -267,6 +270,7 @@ def check(
             runs=runs,
             network=network,
             reads=reads,
+            files=files,
             estimate=estimate,
             doc=inspect.getdoc(run) or "",
             where=f"{run.__module__}:{run.__qualname__}",

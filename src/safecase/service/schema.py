@@ -23,6 +23,7 @@ Names: TypeAlias = tuple[Annotated[str, Meta(max_length=400)], ...]
 AiKind: TypeAlias = Literal[
     "llm", "vlm", "image_gen", "speech_gen", "speech", "tabular", "vision", "timeseries", "recsys", "sequence", "none"
 ]
+Role: TypeAlias = Literal["owner", "developer", "operator", "security", "data", "legal", "business"]
 DataClass: TypeAlias = Literal[
     "public", "operational", "personal", "special", "biometric", "financial", "credentials", "secret"
 ]
@@ -110,6 +111,7 @@ class DeploymentBlock(Noun, frozen=True):
     untrusted_documents: Annotated[bool, Meta(description="Documents of strangers reach the model.")] | None = None
     adversarial_use: Annotated[bool, Meta(description="Some users gain by deceiving it.")] | None = None
     regions: Names = ()
+    accelerators: Annotated[Names, Meta(description="GPUs and other accelerators that it runs on.")] = ()
     endpoint: Annotated[Endpoint | str | None, Meta(description="A URL, or a block with url, api, model, key.")] = None
     manifests: Annotated[Names, Meta(description="Kubernetes, Compose and Terraform files or folders.")] = ()
 
@@ -147,6 +149,9 @@ class ModelBlock(Noun, frozen=True):
 
     id: Id
     origin: Literal["provider", "hub", "vendor", "own", "users"] | None = None
+    source: Annotated[
+        str, Meta(description="Where exactly: `hf:org/name`, a URL, or the provider's name for the model.")
+    ] = ""
     base_origin: Literal["provider", "hub", "vendor", "own", "users"] | None = None
     training: Literal["none", "finetuned", "own", "online", "federated"] | None = None
     format: str = ""
@@ -156,6 +161,9 @@ class ModelBlock(Noun, frozen=True):
     pinned: bool | None = None
     license: str = ""
     weights_secret: bool | None = None
+    adapters: Annotated[Names, Meta(description="Adapters (LoRA and others) that are loaded onto it.")] = ()
+    card: Annotated[str, Meta(description="Its model card, a file (Markdown).")] = ""
+    signature: Annotated[str, Meta(description="Its signature, a Sigstore bundle file (model-signing).")] = ""
 
 
 class DatasetBlock(Noun, frozen=True):
@@ -169,6 +177,7 @@ class DatasetBlock(Noun, frozen=True):
     third_party: bool | None = None
     writable_by: Names = ()
     protected_attributes: Names = ()
+    label: Annotated[str, Meta(description="The column that holds what is to be predicted.")] = ""
     license: str = ""
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
 
@@ -200,6 +209,8 @@ class ToolBlock(Noun, frozen=True):
     via: Literal["function", "mcp", "http"] = "function"
     origin: Literal["own", "third_party", "public_registry"] | None = None
     pinned: bool | None = None
+    url: Annotated[str, Meta(description="Where a remote tool answers.")] = ""
+    runs_on: Literal["server", "user_machine", "sandbox"] | None = None
     scopes: Names = ()
     limit: str = ""
     reversible: bool | None = None
@@ -245,21 +256,49 @@ class Person(Noun, frozen=True):
     id: Id
     name: str = ""
     email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$")] = ""
-    roles: tuple[Literal["owner", "developer", "operator", "security", "data", "legal", "business"], ...] = ()
+    roles: tuple[Role, ...] = ()
     until: Annotated[Day, Meta(description="The last day of their part in it.")] | None = None
+
+
+class ThreatDecision(Noun, frozen=True):
+    """What was decided about a threat that applies."""
+
+    threat: Annotated[str, Meta(description="A threat of the catalogue: `T39`.")]
+    response: Literal["mitigate", "accept", "avoid", "transfer"]
+    reason: Annotated[str, Meta(max_length=2000)] = ""
+    owner: str = ""
 
 
 class ThreatModellingBlock(Noun, frozen=True):
     """Measure 1: what threat modelling needs to know."""
 
-    reviewed: Day | None = None
-    reviewer: str = ""
+    reviewed: Annotated[Day | None, Meta(description="When people last went through the threats.")] = None
+    reviewer: Annotated[str, Meta(description="Who did: an e-mail address, or an id of training.people.")] = ""
+    decisions: tuple[ThreatDecision, ...] = ()
+
+
+class TrainingModule(Noun, frozen=True):
+    """Something to be learnt."""
+
+    id: Id
+    title: str = ""
+    roles: Annotated[tuple[Role, ...], Meta(description="Who must complete it; empty for everyone.")] = ()
+    pass_score: Annotated[Share, Meta(description="The score that its knowledge check asks for.")] = 0.8
+    valid_days: Annotated[int, Meta(ge=1, le=3650, description="How long a completion counts.")] = 365
 
 
 class TrainingBlock(Noun, frozen=True):
     """Measure 2: the people, and what they have learnt."""
 
     people: tuple[Person, ...] = ()
+    people_file: Annotated[
+        str, Meta(description="People exported elsewhere: CSV with id, name, email, roles, until.")
+    ] = ""
+    modules: tuple[TrainingModule, ...] = ()
+    records: Annotated[
+        Names,
+        Meta(description="Completions exported elsewhere: CSV or JSON lines with person, module, completed, score."),
+    ] = ()
 
 
 class InfrastructureBlock(Noun, frozen=True):
@@ -268,6 +307,10 @@ class InfrastructureBlock(Noun, frozen=True):
     secrets_ignore: Annotated[
         Names, Meta(description="Paths (globs) that hold made-up secrets: fixtures of tests.")
     ] = ()
+    egress: Annotated[
+        Names, Meta(description="Where it may open connections to: host names, CIDR blocks, `namespace/workload`.")
+    ] = ()
+    logs: Annotated[Names, Meta(description="Event logs as hash-chained JSON lines, that `log.chain` follows.")] = ()
 
 
 class Vendor(Noun, frozen=True):
@@ -286,6 +329,11 @@ class SupplyChainBlock(Noun, frozen=True):
     allow_globals: Annotated[
         Names, Meta(description="Classes of your own that a model file may name: `mypkg.features.Scaler`.")
     ] = ()
+    sources: Annotated[
+        Names, Meta(description="Approved sources of models: `hf:org`, `hf:org/name`, a URL's start, a vendor's id.")
+    ] = ()
+    signers: Annotated[Names, Meta(description="Public keys (PEM files) whose signatures on models count.")] = ()
+    bom: Annotated[str, Meta(description="The bill of materials that is handed out (CycloneDX JSON).")] = ""
 
 
 class SuiteBlock(Noun, frozen=True):
@@ -318,12 +366,27 @@ class TestingBlock(Noun, frozen=True):
     attacks: AttacksBlock = AttacksBlock()
 
 
+class Fix(Noun, frozen=True):
+    """A reported flaw that was mended, and the test that would see it again."""
+
+    report: Annotated[str, Meta(description="Its number or name.")]
+    fixed: Day
+    test: Annotated[
+        str,
+        Meta(description="`tests/test_x.py::test_name`, `suite:<id>#<row>`, or a probe: `probe:system_prompt_leak`."),
+    ] = ""
+
+
 class VulnerabilitiesBlock(Noun, frozen=True):
     """Measure 6: how strangers and users report flaws."""
 
     contact: str = ""
-    policy: str = ""
+    policy: Annotated[str, Meta(description="The disclosure policy: a file or a URL.")] = ""
+    security_txt: Annotated[
+        str, Meta(description="A file, or a URL; left out, it is asked at the declared endpoint's host.")
+    ] = ""
     first_answer_days: Count | None = None
+    fixes: tuple[Fix, ...] = ()
 
 
 class ProtectionBlock(Noun, frozen=True):
@@ -332,8 +395,25 @@ class ProtectionBlock(Noun, frozen=True):
     gateway: Annotated[dict[str, Any], Meta(description="The gateway's policy.")] = {}
 
 
+class Feed(Noun, frozen=True):
+    """Something that grows old: a set of rules, of attacks or of advisories."""
+
+    id: Id
+    file: str
+    max_age_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+
+
 class MaintenanceBlock(Noun, frozen=True):
     """Measure 8: updates."""
+
+    advisories: Annotated[
+        str,
+        Meta(description="Folder or zip of advisories in the OSV format."),
+    ] = ""
+    model_calendar: Annotated[
+        str, Meta(description="JSON of the days when providers retire models; left out, the shipped one.")
+    ] = ""
+    feeds: tuple[Feed, ...] = ()
 
     sla_days: Annotated[
         dict[Literal["critical", "high", "medium", "low"], int], Meta(description="Days to mend by severity.")
@@ -345,6 +425,10 @@ class ComplianceBlock(Noun, frozen=True):
     """Measure 9: what the law checks need beside `law:`."""
 
     policy: str = ""
+    documents: Annotated[
+        dict[Literal["accuracy", "technical", "instructions", "support", "impact", "disclosure"], str],
+        Meta(description="Documents that a law or a standard asks for: kind and file."),
+    ] = {}
 
 
 class ExceptionBlock(Noun, frozen=True):

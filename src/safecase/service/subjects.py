@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from safecase.service.schema import Endpoint as EndpointBlock
-from safecase.service.schema import ModelBlock, SuiteBlock
+from safecase.service.schema import DatasetBlock, ModelBlock, SuiteBlock
 from safecase.vocabulary import Noun
 
 
@@ -39,6 +39,17 @@ class Model(Noun, frozen=True):
     files: tuple[str, ...] = ()
     """The weight files in it, relative to the service's folder."""
     declared: ModelBlock | None = None
+    line: int = 0
+
+
+class Dataset(Noun, frozen=True):
+    """A data set that trains or tests a model, as the manifest declares it."""
+
+    name: str
+    """`dataset:<id>`."""
+    declared: DatasetBlock
+    files: tuple[str, ...] = ()
+    """Its files, relative to the service's folder; none where they lie elsewhere."""
     line: int = 0
 
 
@@ -77,4 +88,4 @@ class Suite(Noun, frozen=True):
     line: int = 0
 
 
-Subject: TypeAlias = Service | Repository | Model | Packages | Workloads | Endpoint | Suite
+Subject: TypeAlias = Service | Repository | Model | Dataset | Packages | Workloads | Endpoint | Suite
