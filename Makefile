@@ -44,10 +44,12 @@ types: $(READY) ## mypy --strict
 imports: $(READY) ## imports run downward only
 	$(BIN)/lint-imports
 
-docs: $(READY) ## write the reference pages anew
+docs: $(READY) ## write the reference pages and the compiled catalogue anew
+	$(BIN)/python tools/compile_catalogue.py
 	$(BIN)/python tools/reference.py
 
-docs-check: $(READY) ## the reference pages say what the code says
+docs-check: $(READY) ## the reference pages and the compiled catalogue say what the code says
+	$(BIN)/python tools/compile_catalogue.py --check
 	$(BIN)/python tools/reference.py --check
 
 self: $(READY) ## Safecase's own case

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from safecase.checks import MOST_KEPT, MOST_SECRET, Context, resolve
+from safecase.checks import MOST_KEPT, Context
 from safecase.errors import CollectError
+from safecase.service.references import MOST_SECRET, resolve
 from safecase.service.schema import Manifest, ServiceBlock
 
 

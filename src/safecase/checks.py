@@ -14,9 +14,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import inspect
-import os
 import pkgutil
-import re
 import time
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,15 +23,13 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from safecase.errors import CollectError, UsageError
+from safecase.service.references import resolve
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Subject
 from safecase.vocabulary import Digest, Finding, Metric, Noun, Place, Severity, digest_of
 
 Findings: TypeAlias = Iterable[Finding]
 Runs: TypeAlias = Literal["process", "thread"]
-
-MOST_SECRET = 64 * 1024
-"""Bytes of a file that `${file:path}` stands for."""
 
 MOST_KEPT = 32 * 1024 * 1024
 """Bytes of artefacts that one check may keep."""
@@ -205,33 +201,6 @@ class Context:
         return resolve(reference, self.root)
 
 
-def resolve(reference: str, root: Path) -> str:
-    """Replace each `${env:NAME}` and `${file:path}` in a text of the manifest by what it stands for."""
-
-    def replace(found: re.Match[str]) -> str:
-        kind, name = found[1], found[2]
-        if kind == "env":
-            if name not in os.environ:
-                raise CollectError(f"the environment has no {name}", mend=f"export {name}=… before the assessment")
-            return os.environ[name]
-        try:
-            return _secret_file(root / name)
-        except (OSError, ValueError) as why:
-            raise CollectError(f"{name} cannot be read: {why}", mend="give the file that holds the value") from why
-
-    return re.sub(r"\$\{(env|file):([^}]+)\}", replace, reference)
-
-
-def _secret_file(path: Path) -> str:
-    if not path.is_file():
-        raise ValueError("it is no file")
-    with path.open("rb") as file:
-        content = file.read(MOST_SECRET + 1)
-    if len(content) > MOST_SECRET:
-        raise ValueError(f"it is larger than {MOST_SECRET // 1024} KiB")
-    return content.decode("utf-8").strip()
-
-
 REGISTRY: dict[str, Check] = {}
 
 
@@ -252,9 +221,10 @@ def check(
     `version` rises when the same subject may get another verdict: older evidence is then void. `runs` is a process of
     its own (can be killed: for readers of hostile bytes and for heavy work) or a thread (for waiting on a network).
     `network` says that it asks the service's declared endpoint. `reads` names blocks of the manifest besides the
-    subject that its verdict depends on (`testing.attacks`); `files` names keys whose values are paths of files or folders
-    that it reads (`training.records`): evidence is void when their bytes change. `estimate` gives the cost beforehand from the subject and
-    the manifest; a check may take half as long again, and never less than the setting `check_seconds`.
+    subject that its verdict depends on (`testing.attacks`); `files` names keys whose values are paths of files or
+    folders that it reads (`training.records`): evidence is void when their bytes change. `estimate` gives the cost
+    beforehand from the subject and the manifest; a check may take half as long again, and never less than the setting
+    `check_seconds`.
     """
 
     def register(run: Callable[..., Findings]) -> Check:

@@ -6,6 +6,7 @@ One word, one meaning: docs/words.md tells each in a sentence.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
@@ -39,6 +40,14 @@ RiskGroup: TypeAlias = Literal[
 ]
 RISK_GROUPS: tuple[RiskGroup, ...] = get_args(RiskGroup)
 
+Stride: TypeAlias = Literal[
+    "spoofing",
+    "tampering",
+    "repudiation",
+    "information_disclosure",
+    "denial_of_service",
+    "elevation_of_privilege",
+]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """From the least to the most severe."""
 
@@ -129,9 +138,50 @@ class Control(Noun, frozen=True):
     attested: bool = False
     """A person's attestation is needed: beside the checks, or alone where there are none."""
     ttl_days: int = 30
+    """Days that its evidence stays good."""
+    ttl: Mapping[str, int] = {}
+    """The same for a profile that asks for less, or for more."""
     risk_groups: tuple[RiskGroup, ...] = ()
     references: tuple[str, ...] = ()
     """Ids of others with their edition (`LLM03:2026`, `AML.M0016`, `eu-aia:15.5`)."""
+
+    def days_for(self, profile: str) -> int:
+        """Give the days that its evidence stays good by a profile."""
+        return self.ttl.get(profile, self.ttl_days)
+
+
+class Reference(Noun, frozen=True):
+    """An id of others that holds for some services only."""
+
+    id: str
+    when: str
+
+
+class Threat(Noun, frozen=True):
+    """What can go wrong with a service. A row of the catalogue."""
+
+    id: str
+    title: str
+    text: str
+    asset: str
+    """What it is about, in a word or two."""
+    stride: tuple[Stride, ...]
+    risk_groups: tuple[RiskGroup, ...]
+    when: str
+    references: tuple[str | Reference, ...]
+    controls: tuple[str, ...]
+    """Those of ours that answer it."""
+    lifecycle: Literal["development", "operation"]
+    verify: str
+    """How one would see that it is answered."""
+
+
+class Section(Noun, frozen=True):
+    """A risk group or a measure, in words."""
+
+    id: str
+    title: str
+    text: str
 
 
 class Decision(Noun, frozen=True):
@@ -184,6 +234,22 @@ class Claim(Noun, frozen=True):
     questions: tuple[str, ...] = ()
     records: tuple[str, ...] = ()
     """Ids of the evidence records that it rests on."""
+    looked: bool = False
+    """A check looked at it: where it is open, something was seen or could not be judged. False: nobody looked."""
+
+
+class ThreatClaim(Noun, frozen=True):
+    """One threat in the case of a service: as well answered as the worst of the claims that answer it."""
+
+    id: str
+    title: str
+    verdict: CaseVerdict
+    risk_groups: tuple[RiskGroup, ...]
+    controls: tuple[str, ...]
+    """The claims that answer it and apply here."""
+    references: tuple[str, ...]
+    because: tuple[str, ...]
+    questions: tuple[str, ...] = ()
 
 
 class MeasureSummary(Noun, frozen=True):
@@ -197,6 +263,8 @@ class MeasureSummary(Noun, frozen=True):
     stale: int = 0
     accepted: int = 0
     not_applicable: int = 0
+    unlooked: int = 0
+    """How many of the unsupported ones nobody looked at."""
 
 
 class RiskSummary(Noun, frozen=True):
@@ -206,6 +274,8 @@ class RiskSummary(Noun, frozen=True):
     verdict: CaseVerdict
     open: int
     claims: tuple[str, ...] = ()
+    threats: tuple[str, ...] = ()
+    """The threats of this group that apply."""
 
 
 class Mend(Noun, frozen=True):
@@ -228,6 +298,8 @@ class Case(Noun, frozen=True):
     measures: tuple[MeasureSummary, ...]
     risk_groups: tuple[RiskSummary, ...]
     claims: tuple[Claim, ...]
+    threats: tuple[ThreatClaim, ...] = ()
+    """Those that apply."""
     next: tuple[Mend, ...] = ()
     facts: tuple[Fact, ...] = ()
     questions: tuple[str, ...] = ()

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safecase.assess.judge import VERDICT_OF, Seen, claim_of, judge, mends, worst
+from safecase.assess.judge import Seen, claim_of, judge
+from safecase.assess.next_steps import mends
+from safecase.assess.summaries import VERDICT_OF, worst
 from safecase.assess.plan import Lacking, Standing
 from safecase.vocabulary import (
     Attestation,
@@ -126,7 +128,7 @@ def test_an_attested_control_wants_a_person_and_a_day() -> None:
 
 
 def test_a_measure_without_a_claim_is_unproven() -> None:
-    judged = judge([APPLIES], {"SC-03": CONTROL}, {"SC-03": seen(standing("pass"))}, NOW)
+    judged = judge([APPLIES], [], {"SC-03": CONTROL}, {"SC-03": seen(standing("pass"))}, NOW)
     by_id = {m.id: m.verdict for m in judged.measures}
     assert (by_id["supply_chain"], by_id["training"], judged.verdict) == ("holds", "unproven", "unproven")
 

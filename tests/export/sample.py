@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from safecase.assess.judge import VERDICT_OF, mends, worst
+from safecase.assess.next_steps import mends
+from safecase.assess.summaries import VERDICT_OF, worst
 from safecase.export.html import RecordView
 from safecase.vocabulary import (
     MEASURES,

@@ -24,7 +24,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def test_files_are_listed_sorted_and_tool_folders_are_not_walked(tmp_path: Path) -> None:
-    write(tmp_path, "b.py", "a/c.py", "node_modules/x.js", ".venv/y.py", "env/pyvenv.cfg", "env/z.py")
+    write(tmp_path, "b.py", "a/c.py", "node_modules/x.js", ".venv/y.py", "env/pyvenv.cfg", "env/bin/python", "env/z.py")
     assert list_files(tmp_path).belonging == ("a/c.py", "b.py")
 
 

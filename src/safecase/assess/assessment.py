@@ -13,7 +13,7 @@ from safecase import __version__
 from safecase.assess.executor import Executor, LocalExecutor
 from safecase.assess.judge import Seen, judge
 from safecase.assess.plan import Known, Lacking, Plan, Standing, Task, affordable, checks_of, plan
-from safecase.assess.tailor import tailor
+from safecase.assess.tailor import Facing, Tailoring
 from safecase.assess.work import Answer, Job
 from safecase.catalogue.read import Catalogue, catalogue
 from safecase.checks import Check, load
@@ -22,6 +22,7 @@ from safecase.evidence.log import Ledger
 from safecase.evidence.record import Draft
 from safecase.evidence.status import by_group
 from safecase.evidence.trust import Trust, counting
+from safecase.readers.text import shown
 from safecase.service.digests import Digests
 from safecase.service.discover import Inventory, discover
 from safecase.service.facts import facts_by_key
@@ -63,6 +64,8 @@ class Prepared(NamedTuple):
     inventory: Inventory
     facts: Mapping[str, Fact]
     decisions: tuple[Decision, ...]
+    facing: tuple[Facing, ...]
+    """Every threat of the catalogue, and whether this service faces it."""
     ledger: Ledger
     attestations: Mapping[str, Attestation]
     """The latest of each control."""
@@ -89,11 +92,12 @@ def prepare(service: ServiceDescription, wishes: Wishes) -> Prepared:
     """Read, discover, tailor and plan; nothing is run and nothing is written but the memory of digests."""
     now = wishes.now or datetime.now(UTC)
     memory = service.root / ".safecase" / "cache" / "digests.json" if wishes.remember_digests else None
-    inventory = discover(service, Digests(service.root, memory))
+    checks = load()
+    inventory = discover(service, Digests(service.root, memory), {key for c in checks.values() for key in c.files})
     facts = facts_by_key(service.facts, inventory.facts)
     rows = catalogue()
-    decisions = tailor(facts, rows)
-    checks = load()
+    tailoring = Tailoring(facts, rows)
+    decisions = tailoring.controls()
     ledger = Ledger(service.root / service.manifest.settings.ledger)
     records = ledger.read()
     known = Known(
@@ -101,6 +105,7 @@ def prepare(service: ServiceDescription, wishes: Wishes) -> Prepared:
         checks=checks,
         subjects=inventory.subjects,
         digests=inventory.digests,
+        files=inventory.files,
         manifest=service.manifest,
         evidence=by_group(counting(records, wishes.trust, len(records))),
         now=now,
@@ -114,6 +119,7 @@ def prepare(service: ServiceDescription, wishes: Wishes) -> Prepared:
         inventory=inventory,
         facts=facts,
         decisions=decisions,
+        facing=tailoring.threats(),
         ledger=ledger,
         attestations=given,
         start=len(records),
@@ -169,7 +175,7 @@ def conclude(prepared: Prepared, *, notes: Sequence[str] = ()) -> Case:
         for decision in prepared.decisions
         if decision.applies
     }
-    judgement = judge(prepared.decisions, prepared.catalogue.controls, seen, known.now)
+    judgement = judge(prepared.decisions, prepared.facing, prepared.catalogue.controls, seen, known.now)
     as_of = known.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return Case(
         service=prepared.service.manifest.service.id,
@@ -181,6 +187,7 @@ def conclude(prepared: Prepared, *, notes: Sequence[str] = ()) -> Case:
         measures=judgement.measures,
         risk_groups=judgement.risk_groups,
         claims=judgement.claims,
+        threats=judgement.threats,
         next=judgement.next,
         facts=tuple(prepared.facts.values()),
         questions=tuple(dict.fromkeys(q for d in prepared.decisions if d.applies for q in d.questions)),
@@ -239,7 +246,8 @@ def _with_unreadable(task: Task, answer: Answer, prepared: Prepared) -> Answer:
 def _draft(task: Task, answer: Answer, prepared: Prepared) -> Draft:
     check = prepared.checks[task.check]
     control = check.control if check.control in prepared.catalogue.controls else ""
-    ttl = prepared.catalogue.controls[control].ttl_days if control else 30
+    profile = prepared.service.manifest.gate.profile
+    ttl = prepared.catalogue.controls[control].days_for(profile) if control else 30
     return Draft(
         service=prepared.service.manifest.service.id,
         control=check.control,
@@ -300,6 +308,8 @@ def _seen(
 
 def _notes(prepared: Prepared) -> list[str]:
     notes = [f"not looked at: {what}" for what in prepared.inventory.unreadable]
+    if prepared.inventory.passed_over:
+        notes.append(f"made by tools and passed over: {', '.join(map(shown, prepared.inventory.passed_over[:10]))}")
     if prepared.left:
         names = ", ".join(sorted({t.check for t in prepared.left}))
         reason = "offline" if prepared.wishes.offline else "it does not fit into the budget"

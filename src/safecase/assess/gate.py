@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from safecase.assess.judge import VERDICT_OF
+from safecase.assess.summaries import VERDICT_OF
 from safecase.catalogue.read import Profile
 from safecase.vocabulary import SEVERITIES, Case, Claim, ClaimState, Noun, Severity
 

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from safecase.assess.next_steps import mends
 from safecase.assess.plan import Lacking, Standing
+from safecase.assess.summaries import measure_of, risks_of, threats_of, worst
+from safecase.assess.tailor import Facing
 from safecase.vocabulary import (
     MEASURES,
-    RISK_GROUPS,
-    SEVERITIES,
     Attestation,
     CaseVerdict,
     Claim,
@@ -24,23 +25,13 @@ from safecase.vocabulary import (
     Decision,
     Exemption,
     Finding,
-    Measure,
     MeasureSummary,
     Mend,
     RiskSummary,
+    ThreatClaim,
 )
 
 LONGEST_EXEMPTION = timedelta(days=365)
-MOST_MENDS = 5
-
-VERDICT_OF: Mapping[ClaimState, CaseVerdict] = {
-    "supported": "holds",
-    "accepted": "holds",
-    "not_applicable": "holds",
-    "unsupported": "unproven",
-    "stale": "unproven",
-    "contested": "fails",
-}
 
 
 class Seen(NamedTuple):
@@ -59,23 +50,33 @@ class Judgement(NamedTuple):
     measures: tuple[MeasureSummary, ...]
     risk_groups: tuple[RiskSummary, ...]
     claims: tuple[Claim, ...]
+    threats: tuple[ThreatClaim, ...]
     next: tuple[Mend, ...]
 
 
 def judge(
-    decisions: Iterable[Decision], controls: Mapping[str, Control], seen: Mapping[str, Seen], now: datetime
+    decisions: Iterable[Decision],
+    facing: Iterable[Facing],
+    controls: Mapping[str, Control],
+    seen: Mapping[str, Seen],
+    now: datetime,
 ) -> Judgement:
-    """Judge every control of the catalogue; `seen` holds what is known of those that apply."""
+    """Judge every control of the catalogue; `seen` holds what is known of those that apply.
+
+    A threat of those in `facing` stands as the worst of the claims that answer it.
+    """
     claims = tuple(
         claim_of(decision, controls[decision.control], seen.get(decision.control, NOTHING), now)
         for decision in decisions
     )
-    measures = tuple(_measure(measure, claims) for measure in MEASURES)
+    measures = tuple(measure_of(measure, claims) for measure in MEASURES)
+    threats = threats_of(facing, claims)
     return Judgement(
         verdict=worst(m.verdict for m in measures),
         measures=measures,
-        risk_groups=_risks(claims, controls),
+        risk_groups=risks_of(claims, controls, threats),
         claims=claims,
+        threats=threats,
         next=mends(claims),
     )
 
@@ -83,16 +84,13 @@ def judge(
 NOTHING = Seen((), (), None, ())
 
 
-def worst(verdicts: Iterable[CaseVerdict]) -> CaseVerdict:
-    """Give the worst of several verdicts; nothing at all is unproven."""
-    found = set(verdicts)
-    return next((v for v in ("fails", "unproven", "holds") if v in found), "unproven")
-
-
 def claim_of(decision: Decision, control: Control, seen: Seen, now: datetime) -> Claim:
     """Judge one control."""
     if not decision.applies:
         return _claim(control, decision, "not_applicable")
+    attested = _attested(seen.attestation, now.date())
+    # Where no check can look, the word of a person stands in for it; it never stands in for one that can.
+    lacking = () if attested else seen.lacking
     counting = [s for s in seen.standings if s.record and s.state != "void"]
     findings = tuple(f for s in counting for f in findings_of(s))
     against = [f for s in counting if s.state in ("fresh", "due") for f in findings_of(s)]
@@ -100,7 +98,7 @@ def claim_of(decision: Decision, control: Control, seen: Seen, now: datetime) ->
     exemptions = [e for e in seen.exemptions if e.control == control.id and valid_on(e, today)]
     failing = [f for f in against if f.verdict == "fail"]
     open_ones = [f for f in failing if not any(covers(e, f) for e in exemptions)]
-    gaps = _gaps(control, seen, today)
+    gaps = _gaps(control, seen._replace(lacking=lacking), today)
     state = _state(
         contested=bool(open_ones),
         excused=bool(failing),
@@ -111,8 +109,9 @@ def claim_of(decision: Decision, control: Control, seen: Seen, now: datetime) ->
         control,
         decision,
         state,
-        because=tuple(reason for _, reason in gaps) if state in ("unsupported", "stale") else (),
-        findings=(*findings, *_lacking_findings(seen.lacking, findings)),
+        because=tuple(reason for _, reason in gaps) if state in ("unsupported", "stale") else _vouched(seen, today),
+        findings=(*findings, *_lacking_findings(lacking, findings)),
+        looked=bool(counting),
         expires=_expires(seen, exemptions if state == "accepted" else []),
         records=tuple(s.record.id for s in seen.standings if s.record),
     )
@@ -142,15 +141,16 @@ def _state(*, contested: bool, excused: bool, gaps: Sequence[ClaimState], whole:
 
 def _gaps(control: Control, seen: Seen, today: date) -> list[tuple[ClaimState, str]]:
     """Everything that is missing for the control to be supported, and what kind of gap it is."""
-    gaps: list[tuple[ClaimState, str]] = [("unsupported", lacking.reason) for lacking in seen.lacking]
+    attested = _attested(seen.attestation, today)
+    gaps: list[tuple[ClaimState, str]] = [("unsupported", entry.reason) for entry in seen.lacking]
     for standing in seen.standings:
         gap = _gap(standing)
         if gap is not None:
             gaps.append(gap)
-    if control.attested and not _attested(seen.attestation, today):
+    if control.attested and not attested:
         gaps.append(("unsupported", _attestation_wanted(control, seen.attestation)))
-    if not control.attested and not seen.standings and not seen.lacking:
-        gaps.append(("unsupported", "no check looks at it"))
+    if not (control.attested or attested or seen.standings or seen.lacking):
+        gaps.append(("unsupported", "nobody looked: it has no check"))
     return gaps
 
 
@@ -173,9 +173,14 @@ def _attested(attestation: Attestation | None, today: date) -> bool:
     return attestation is not None and attestation.given <= today.isoformat() <= attestation.expires
 
 
+def _vouched(seen: Seen, today: date) -> tuple[str, ...]:
+    given = seen.attestation
+    return (f"{given.owner} vouches for it until {given.expires}",) if given and _attested(given, today) else ()
+
+
 def _attestation_wanted(control: Control, attestation: Attestation | None) -> str:
     if attestation is None:
-        return f"a person's attestation is wanted: {control.text}"
+        return f"nobody vouches for it yet; wanted is the word of a person who knows: {control.text}"
     return f"the attestation of {attestation.owner} ended on {attestation.expires}"
 
 
@@ -227,6 +232,7 @@ def _claim(
     findings: tuple[Finding, ...] = (),
     expires: str | None = None,
     records: tuple[str, ...] = (),
+    looked: bool = False,
 ) -> Claim:
     return Claim(
         control=control.id,
@@ -239,68 +245,5 @@ def _claim(
         expires=expires,
         questions=decision.questions,
         records=records,
+        looked=looked,
     )
-
-
-def _measure(measure: Measure, claims: Sequence[Claim]) -> MeasureSummary:
-    states = [c.state for c in claims if c.measure == measure]
-    return MeasureSummary(
-        id=measure,
-        verdict=worst(VERDICT_OF[state] for state in states),
-        supported=states.count("supported"),
-        contested=states.count("contested"),
-        unsupported=states.count("unsupported"),
-        stale=states.count("stale"),
-        accepted=states.count("accepted"),
-        not_applicable=states.count("not_applicable"),
-    )
-
-
-def _risks(claims: Sequence[Claim], controls: Mapping[str, Control]) -> tuple[RiskSummary, ...]:
-    summaries = []
-    for group in RISK_GROUPS:
-        about = [c for c in claims if group in controls[c.control].risk_groups and c.state != "not_applicable"]
-        summaries.append(
-            RiskSummary(
-                id=group,
-                verdict=worst(VERDICT_OF[c.state] for c in about),
-                open=sum(VERDICT_OF[c.state] != "holds" for c in about),
-                claims=tuple(c.control for c in about),
-            )
-        )
-    return tuple(summaries)
-
-
-def mends(claims: Iterable[Claim]) -> tuple[Mend, ...]:
-    """What to do first: what is contested before what nobody looked at, the more severe before the less."""
-    ranked: dict[str, tuple[tuple[int, int, int], str, list[str]]] = {}
-    for position, claim in enumerate(claims):
-        if VERDICT_OF[claim.state] == "holds":
-            continue
-        found = _first_mend(claim)
-        if found is None:
-            continue
-        rank = (0 if claim.state == "contested" else 1, -SEVERITIES.index(claim.severity), position)
-        known = ranked.setdefault(found.mend, (rank, found.why, []))
-        known[2].append(claim.control)
-        if rank < known[0]:
-            ranked[found.mend] = (rank, found.why, known[2])
-    ordered = sorted(ranked.items(), key=lambda item: item[1][0])
-    return tuple(Mend(mend=mend, why=why, claims=tuple(controls)) for mend, (_, why, controls) in ordered[:MOST_MENDS])
-
-
-def _first_mend(claim: Claim) -> Mend | None:
-    open_findings = [f for f in claim.findings if f.verdict != "pass" and f.mend]
-    if not open_findings:
-        if claim.state in ("unsupported", "stale"):
-            return Mend(mend=_by_state(claim), why=f"{claim.control} {claim.title}", claims=())
-        return None
-    wanted = "fail" if claim.state == "contested" else "unknown"
-    first = max(open_findings, key=lambda f: (f.verdict == wanted, SEVERITIES.index(f.severity)))
-    return Mend(mend=first.mend, why=f"{claim.control}: {first.message}", claims=())
-
-
-def _by_state(claim: Claim) -> str:
-    if claim.findings or claim.records:
-        return f"safecase assess --only {claim.control}"
-    return f"let the person who knows attest it: safecase attest {claim.control}"

@@ -10,9 +10,21 @@ from safecase.catalogue.read import Catalogue
 from safecase.checks import Check, Estimate
 from safecase.evidence.record import Record
 from safecase.evidence.status import newest
+from safecase.service.contents import named_files
+from safecase.service.digests import of_parts
 from safecase.service.discover import parameters_digest
 from safecase.service.schema import Manifest
-from safecase.service.subjects import Endpoint, Model, Packages, Repository, Service, Subject, Suite, Workloads
+from safecase.service.subjects import (
+    Dataset,
+    Endpoint,
+    Model,
+    Packages,
+    Repository,
+    Service,
+    Subject,
+    Suite,
+    Workloads,
+)
 from safecase.vocabulary import Decision, EvidenceState, Noun
 
 Why: TypeAlias = Literal["missing", "void", "stale", "due", "retry", "asked"]
@@ -21,6 +33,7 @@ WANTED: Mapping[type, str] = {
     Service: "write a safecase.yaml",
     Repository: "assess a folder with files",
     Model: "declare `models:` with the `file:` of each",
+    Dataset: "declare `datasets:` with the `file:` of each",
     Packages: "declare the packages (pyproject.toml, requirements.txt, package.json) and lock them",
     Workloads: "put the Kubernetes manifests beside the code, or attest how the network is segmented",
     Endpoint: "declare `deployment.endpoint`",
@@ -41,7 +54,7 @@ class Standing(Noun, frozen=True):
 
 
 class Lacking(Noun, frozen=True):
-    """A check that cannot run for a control: nothing to look at, or no code for it here."""
+    """A check that cannot run for a control: nothing to look at, or no code for it here. An attestation stands in."""
 
     control: str
     check: str
@@ -75,6 +88,8 @@ class Known(Noun, frozen=True):
     checks: Mapping[str, Check]
     subjects: tuple[Subject, ...]
     digests: Mapping[str, str]
+    files: Mapping[str, str]
+    """Digests of the files that the manifest names and a check reads, by path."""
     manifest: Manifest
     evidence: Mapping[tuple[str, tuple[str, ...]], Sequence[Record]]
     """Records by check and subjects (`evidence.status.by_group`)."""
@@ -119,8 +134,11 @@ def checks_of(control: str, known: Known) -> tuple[str, ...]:
 def digests_of(check: Check, subject: Subject, known: Known) -> tuple[tuple[str, str], ...]:
     """Give what the evidence of a check on a subject is about, by name and digest, today."""
     about = [(subject.name, known.digests[subject.name])]
-    if check.reads:
-        about.append((f"parameters:{check.id}", parameters_digest(known.manifest, check.reads)))
+    if check.reads or check.files:
+        # Under one name, which no part of the service has: what the check was told, and the bytes it was told to read.
+        told = {"manifest": parameters_digest(known.manifest, check.reads)} if check.reads else {}
+        read = {f"file:{path}": known.files[path] for path in named_files(known.manifest, check.files)}
+        about.append((f"parameters:{check.id}", of_parts({**told, **read})))
     return tuple(about)
 
 
@@ -157,14 +175,16 @@ def _no_code(control: str, check: str) -> Lacking:
     return Lacking(
         control=control,
         check=check,
-        reason=f"no check {check} is installed",
-        mend=f"install the plug-in that brings {check}, or attest {control}",
+        reason=f"nobody looked: there is no check {check} yet",
+        mend=f"safecase attest {control} --because …, by the person who knows, or a plug-in that brings {check}",
     )
 
 
 def _no_subject(control: str, check: Check) -> Lacking:
     mend = WANTED.get(check.on, f"give {check.id} something to look at")
-    return Lacking(control=control, check=check.id, reason=f"{check.id} found nothing to look at", mend=mend)
+    return Lacking(
+        control=control, check=check.id, reason=f"nobody looked: {check.id} has nothing to look at", mend=mend
+    )
 
 
 def affordable(

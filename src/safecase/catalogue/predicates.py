@@ -37,11 +37,25 @@ class Outcome(NamedTuple):
     missing: tuple[str, ...]
 
 
-class Facts(NamedTuple):
-    """What a predicate reads: the facts of a service, and the predicates of derived names."""
+class Facts:
+    """What a predicate reads: the facts of one service, and the predicates of derived names.
 
-    known: Mapping[str, Fact]
-    derived: Mapping[str, Predicate]
+    What a derived name says of the service is worked out once, and not at each of its hundred mentions.
+    """
+
+    __slots__ = ("_told", "derived", "known")
+
+    def __init__(self, known: Mapping[str, Fact], derived: Mapping[str, Predicate]) -> None:
+        self.known = known
+        self.derived = derived
+        self._told: dict[str, Outcome] = {}
+
+    def outcome(self, name: str) -> Outcome | None:
+        """Give what a derived name says; None where no derived fact has that name."""
+        told = self._told.get(name)
+        if told is None and name in self.derived:
+            told = self._told[name] = self.derived[name](self)
+        return told
 
     def find(self, name: str) -> Fact | None:
         """Give a fact by its key; of a list that was declared empty (`models: []`) every `models.x` is empty too."""
@@ -81,6 +95,14 @@ def compiled(text: str) -> Predicate:
 def names(text: str) -> frozenset[str]:
     """Give every fact that a predicate names."""
     return frozenset(_names(ast.parse(text.strip(), mode="eval").body))
+
+
+def comparisons(text: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Give every fact that a predicate holds against words or numbers, with these."""
+    for node in ast.walk(ast.parse(text.strip(), mode="eval")):
+        if isinstance(node, ast.Compare):
+            value = _value(node.comparators[0])
+            yield _name(node.left), value if isinstance(value, tuple) else (value,)
 
 
 def _names(node: ast.expr) -> Iterator[str]:
@@ -142,10 +164,12 @@ def _joined(parts: list[Predicate], *, absorbing: bool) -> Predicate:
     """`and` (absorbed by False) and `or` (absorbed by True), both in Kleene's sense."""
 
     def evaluate(facts: Facts) -> Outcome:
-        outcomes = [part(facts) for part in parts]
-        decisive = [o for o in outcomes if o.value is absorbing]
-        if decisive:
-            return decisive[0]
+        outcomes = []
+        for part in parts:
+            outcome = part(facts)
+            if outcome.value is absorbing:
+                return outcome
+            outcomes.append(outcome)
         open_ones = [o for o in outcomes if o.value is None]
         value: Truth = None if open_ones else not absorbing
         return Outcome(value, _merged(o.because for o in open_ones or outcomes), _merged(o.missing for o in open_ones))
@@ -163,8 +187,9 @@ def _negated(part: Predicate) -> Predicate:
 
 def _named(name: str) -> Predicate:
     def evaluate(facts: Facts) -> Outcome:
-        if name in facts.derived:
-            return facts.derived[name](facts)
+        derived = facts.outcome(name)
+        if derived is not None:
+            return derived
         fact = facts.find(name)
         if fact is None:
             return Outcome(None, (), (name,))

@@ -26,6 +26,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "attest": ("attest:attest", "Write a person's attestation for a control."),
     "baseline": ("baseline:baseline", "Note today's gaps, so that only new ones block."),
     "evidence": ("evidence:evidence", "List, verify and add to what was collected."),
+    "catalogue": ("catalogue:catalogue", "Show the controls and threats, or check a catalogue."),
     "schema": ("schema:schema", "Print the JSON Schema of safecase.yaml, or an example."),
 }
 

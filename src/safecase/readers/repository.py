@@ -14,12 +14,8 @@ MOST_DEPTH = 40
 GIT_SECONDS = 20.0
 
 NEVER_WALKED = frozenset({".git", ".hg", ".svn"})
-MADE_BY_TOOLS = frozenset(
-    {
-        ".venv", "venv", ".tox", ".nox", "node_modules", "__pycache__",
-        ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".ipynb_checkpoints", ".terraform",
-    }
-)  # fmt: skip
+CACHES = frozenset({"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".ipynb_checkpoints"})
+MADE_BY_TOOLS = CACHES | {".venv", "venv", ".tox", ".nox", "node_modules", ".terraform"}
 """Not walked, unless git tracks something in it: nothing that is committed hides behind a folder's name."""
 
 
@@ -54,24 +50,26 @@ class Listing(NamedTuple):
     belonging: tuple[str, ...]
     """Those that belong to the repository: tracked, or not ignored by git; all where there is no git."""
     unreadable: tuple[str, ...]
-    """Folders that could not be read, and why."""
+    """What could not be looked at, and why."""
     complete: bool
+    passed_over: tuple[str, ...] = ()
+    """Folders that tools made and git does not track: virtual environments, installed packages."""
 
 
 def list_files(root: Path, exclude: Sequence[str] = ()) -> Listing:
     """List the files below `root`; `exclude` holds globs over relative paths."""
     entries: list[Entry] = []
-    unreadable: list[str] = []
     complete = True
     git = _git_view(root)
-    for entry in _walk(root, exclude, git.folders if git else frozenset(), unreadable):
+    walk = _Walk(root, exclude, git.folders if git else frozenset())
+    for entry in walk.entries():
         if len(entries) >= MOST_FILES:
             complete = False
             break
         entries.append(entry)
     entries.sort()
     belonging = tuple(e.path for e in entries if git is None or e.path in git.tracked or e.path in git.others)
-    return Listing(tuple(entries), belonging, tuple(unreadable), complete)
+    return Listing(tuple(entries), belonging, tuple(walk.unreadable), complete, tuple(sorted(walk.passed_over)))
 
 
 def excluded(path: str, globs: Sequence[str]) -> bool:
@@ -79,35 +77,61 @@ def excluded(path: str, globs: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(path, g) or fnmatch.fnmatchcase(path, g.rstrip("/") + "/*") for g in globs)
 
 
-def _walk(root: Path, exclude: Sequence[str], tracked: frozenset[str], unreadable: list[str]) -> Iterator[Entry]:
-    waiting = [("", 0)]
-    while waiting:
-        folder, depth = waiting.pop()
-        try:
-            found = list(os.scandir(root / folder if folder else root))
-        except OSError as why:
-            unreadable.append(f"{folder or '.'}: {why.strerror}")
-            continue
-        if folder and folder not in tracked and any(f.name == "pyvenv.cfg" for f in found):
-            continue
-        for item in found:
-            path = f"{folder}/{item.name}" if folder else item.name
-            if exclude and excluded(path, exclude):
-                continue
+class _Walk:
+    """One walk through a folder: the regular files as they come, and beside them what was left out."""
+
+    def __init__(self, root: Path, exclude: Sequence[str], tracked: frozenset[str]) -> None:
+        self._root, self._exclude, self._tracked = root, exclude, tracked
+        self._waiting = [("", 0)]
+        self.unreadable: list[str] = []
+        self.passed_over: list[str] = []
+
+    def entries(self) -> Iterator[Entry]:
+        """Give every regular file, in no order; links are not followed."""
+        while self._waiting:
+            folder, depth = self._waiting.pop()
             try:
-                if item.is_dir(follow_symlinks=False):
-                    made = item.name in MADE_BY_TOOLS and path not in tracked
-                    if made or item.name in NEVER_WALKED:
-                        continue
-                    if depth >= MOST_DEPTH:
-                        unreadable.append(f"{path}: more than {MOST_DEPTH} folders deep")
-                    else:
-                        waiting.append((path, depth + 1))
-                elif item.is_file(follow_symlinks=False):
-                    stat = item.stat(follow_symlinks=False)
-                    yield Entry(_text(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+                found = list(os.scandir(self._root / folder if folder else self._root))
             except OSError as why:
-                unreadable.append(f"{path}: {why.strerror}")
+                self.unreadable.append(f"{folder or '.'}: {why.strerror}")
+                continue
+            if folder and self._left_out(folder, {item.name for item in found}):
+                continue
+            for item in found:
+                path = f"{folder}/{item.name}" if folder else item.name
+                if not (self._exclude and excluded(path, self._exclude)):
+                    yield from self._item(item, path, depth)
+
+    def _left_out(self, folder: str, names: set[str]) -> bool:
+        """A repository inside of this one, whose files are not ours, or a virtual environment of any name."""
+        if ".git" in names:
+            self.unreadable.append(f"{folder}: a repository of its own, which is to be assessed by itself")
+            return True
+        if "pyvenv.cfg" in names and names & {"bin", "Scripts"} and folder not in self._tracked:
+            self.passed_over.append(folder)
+            return True
+        return False
+
+    def _item(self, item: os.DirEntry[str], path: str, depth: int) -> Iterator[Entry]:
+        try:
+            if item.is_dir(follow_symlinks=False):
+                self._folder(item.name, path, depth)
+            elif item.is_file(follow_symlinks=False):
+                stat = item.stat(follow_symlinks=False)
+                yield Entry(_text(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        except OSError as why:
+            self.unreadable.append(f"{path}: {why.strerror}")
+
+    def _folder(self, name: str, path: str, depth: int) -> None:
+        if name in NEVER_WALKED:
+            return
+        if name in MADE_BY_TOOLS and path not in self._tracked:
+            if name not in CACHES:
+                self.passed_over.append(path)
+        elif depth >= MOST_DEPTH:
+            self.unreadable.append(f"{path}: more than {MOST_DEPTH} folders deep")
+        else:
+            self._waiting.append((path, depth + 1))
 
 
 def _text(path: str) -> str:

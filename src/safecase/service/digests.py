@@ -49,7 +49,7 @@ class Digests:
         known = self._known.get(entry.path)
         if known is not None and known[:3] == entry[1:]:
             return known.sha256
-        sha256 = _hash(self._root / entry.path)
+        sha256 = hash_file(self._root / entry.path)
         if time.time_ns() - entry.mtime_ns > SETTLED_NS:
             self._known[entry.path] = Known(entry.size, entry.mtime_ns, entry.inode, sha256)
             self._changed = True
@@ -78,7 +78,8 @@ def of_value(value: object) -> str:
     return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
 
 
-def _hash(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """Give the SHA-256 (64 hex digits) of a file's bytes; raises CollectError where they cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

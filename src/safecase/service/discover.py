@@ -9,14 +9,33 @@ from typing import Any
 
 import msgspec
 
-from safecase.errors import CollectError
 from safecase.readers import kubernetes, locks, weights
-from safecase.readers.repository import Entry, Listing, list_files
+from safecase.readers.repository import Listing, list_files
+from safecase.service.contents import Contents, named_files
 from safecase.service.digests import Digests, of_parts, of_value
 from safecase.service.read import ServiceDescription, endpoint_of
+from safecase.service.references import address_digest
 from safecase.service.schema import Manifest
-from safecase.service.subjects import Endpoint, Model, Packages, Repository, Service, Subject, Suite, Workloads
+from safecase.service.subjects import (
+    Dataset,
+    Endpoint,
+    Model,
+    Packages,
+    Repository,
+    Service,
+    Subject,
+    Suite,
+    Workloads,
+)
 from safecase.vocabulary import Fact, Noun, Place
+
+DISCOVERED = (
+    "discovered.model_files",
+    "discovered.kubernetes_files",
+    "discovered.package_files",
+    "discovered.endpoints",
+)
+"""The facts that a look at the files says."""
 
 MOST_PEEKED = 4096
 """Bytes read of a file to see what it is."""
@@ -30,14 +49,18 @@ class Inventory(Noun, frozen=True):
     """SHA-256 (64 hex digits) by the subject's name."""
     facts: tuple[Fact, ...]
     unreadable: tuple[str, ...]
+    passed_over: tuple[str, ...] = ()
+    """Folders that tools made (virtual environments), which belong to nobody's service."""
+    files: Mapping[str, str] = {}
+    """Digests of files and folders that the manifest names and checks read, by path."""
 
 
-def discover(service: ServiceDescription, digests: Digests) -> Inventory:
-    """Walk the service's folder once and give its parts."""
+def discover(service: ServiceDescription, digests: Digests, files: Iterable[str] = ()) -> Inventory:
+    """Walk the service's folder once and give its parts, and the digests of what the keys in `files` name."""
     listing = list_files(service.root, (*service.manifest.settings.exclude, *_own(service)))
     entries = {entry.path: entry for entry in listing.entries}
     unreadable = list(listing.unreadable)
-    by_file = _Hashes(entries, digests, unreadable)
+    by_file = Contents(service.root, entries, digests, unreadable)
     models = tuple(_models(service, listing))
     packages = tuple(_packages(listing))
     workloads = tuple(_workloads(service, listing))
@@ -45,6 +68,7 @@ def discover(service: ServiceDescription, digests: Digests) -> Inventory:
         Service(name="service", manifest=service.file),
         Repository(files=listing.belonging),
         *models,
+        *_datasets(service, listing),
         *packages,
         *workloads,
     ]
@@ -63,7 +87,14 @@ def discover(service: ServiceDescription, digests: Digests) -> Inventory:
     if not listing.complete:
         unreadable.append(f"more than {len(listing.entries)} files: the rest was not looked at")
     facts = _facts(models, workloads, packages, endpoints=int(endpoint is not None))
-    return Inventory(subjects=tuple(found), digests=named, facts=facts, unreadable=tuple(unreadable))
+    return Inventory(
+        subjects=tuple(found),
+        digests=named,
+        facts=facts,
+        unreadable=tuple(unreadable),
+        passed_over=listing.passed_over,
+        files={path: by_file.named(path) for path in named_files(service.manifest, files)},
+    )
 
 
 def _own(service: ServiceDescription) -> tuple[str, ...]:
@@ -71,21 +102,11 @@ def _own(service: ServiceDescription) -> tuple[str, ...]:
     return (posixpath.normpath(service.manifest.settings.ledger), ".safecase/cache", ".safecase/case.json")
 
 
-class _Hashes:
-    """Digests by path; a file that is gone or cannot be read has one that says so, and is told."""
-
-    def __init__(self, entries: Mapping[str, Entry], digests: Digests, unreadable: list[str]) -> None:
-        self._entries, self._digests, self._unreadable = entries, digests, unreadable
-
-    def __call__(self, path: str) -> str:
-        entry = self._entries.get(posixpath.normpath(path))
-        if entry is None:
-            return "missing"
-        try:
-            return self._digests.file(entry)
-        except CollectError as why:
-            self._unreadable.append(str(why))
-            return "unreadable"
+def _datasets(service: ServiceDescription, listing: Listing) -> Iterator[Dataset]:
+    for index, block in enumerate(service.manifest.datasets):
+        files = tuple(e.path for e in listing.entries if block.file and _within(e.path, block.file))
+        line = _line(service, ("datasets", index))
+        yield Dataset(name=f"dataset:{block.id}", declared=block, files=files, line=line)
 
 
 def _models(service: ServiceDescription, listing: Listing) -> Iterator[Model]:
@@ -157,7 +178,7 @@ def _is_kubernetes(path: Path) -> bool:
         return False
 
 
-def _digest(subject: Subject, service: ServiceDescription, by_file: _Hashes) -> str:
+def _digest(subject: Subject, service: ServiceDescription, by_file: Contents) -> str:
     match subject:
         case Service():
             return service.sha256.removeprefix("sha256:")
@@ -165,12 +186,15 @@ def _digest(subject: Subject, service: ServiceDescription, by_file: _Hashes) -> 
             return of_parts({path: by_file(path) for path in files})
         case Model(files=files, path=path):
             return of_parts({name: by_file(name) for name in files or (path,)})
+        case Dataset(files=files, declared=declared):
+            parts = {name: by_file(name) for name in files or ((declared.file,) if declared.file else ())}
+            return of_parts({**parts, "declared": of_value(declared)})
         case _:
             raise AssertionError(subject)
 
 
 def _running_digest(
-    service: ServiceDescription, listing: Listing, models: Iterable[Model], named: Mapping[str, str], by_file: _Hashes
+    service: ServiceDescription, listing: Listing, models: Iterable[Model], named: Mapping[str, str], by_file: Contents
 ) -> str:
     """What the running service is made of: its code, prompts, models, and what the manifest says of it.
 
@@ -190,6 +214,7 @@ def _running_digest(
             "models": of_parts({m.name: named[m.name] for m in models}),
             "prompts": of_parts({path: by_file(path) for path in manifest.ai.system_prompts}),
             "manifest": of_value(told),
+            "address": address_digest(endpoint.url, service.root) if (endpoint := endpoint_of(manifest)) else "",
         }
     )
 

@@ -27,8 +27,10 @@ NAMED = (
     "data",
     "controls",
     "training.people",
+    "training.modules",
     "supply_chain.vendors",
     "testing.suites",
+    "maintenance.feeds",
 )
 """Lists of blocks whose `id` is unique in the list."""
 
@@ -36,8 +38,18 @@ PATHS = (
     "ai.system_prompts",
     "deployment.manifests",
     "models.file",
+    "models.card",
+    "models.signature",
     "datasets.file",
+    "training.people_file",
+    "training.records",
+    "infrastructure.logs",
+    "supply_chain.signers",
+    "supply_chain.bom",
     "testing.suites.file",
+    "maintenance.advisories",
+    "maintenance.model_calendar",
+    "maintenance.feeds.file",
     "gate.baseline",
     "settings.ledger",
     "settings.attestations",
@@ -50,6 +62,7 @@ DAYS = (
     "threat_modelling.reviewed",
     "training.people.until",
     "supply_chain.vendors.approved_until",
+    "vulnerabilities.fixes.fixed",
     "maintenance.support_ends",
     "exceptions.expires",
 )

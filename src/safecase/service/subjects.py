@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from safecase.service.schema import Endpoint as EndpointBlock
 from safecase.service.schema import DatasetBlock, ModelBlock, SuiteBlock
+from safecase.service.schema import Endpoint as EndpointBlock
 from safecase.vocabulary import Noun
 
 

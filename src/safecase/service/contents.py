@@ -1,0 +1,69 @@
+"""The digest of every file that the walk met, and of what the manifest names besides."""
+
+from __future__ import annotations
+
+import posixpath
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safecase.errors import CollectError
+from safecase.readers.repository import Entry, list_files
+from safecase.readers.text import shown
+from safecase.service.digests import Digests, hash_file, of_parts
+from safecase.service.schema import Manifest
+
+
+class Contents:
+    """Digests by path; a file that is gone has one that says so, one that cannot be read never the same twice."""
+
+    def __init__(self, root: Path, entries: Mapping[str, Entry], digests: Digests, unreadable: list[str]) -> None:
+        self._root, self._entries, self._digests, self._unreadable = root, entries, digests, unreadable
+
+    def __call__(self, path: str) -> str:
+        """Give the digest of a file."""
+        entry = self._entries.get(posixpath.normpath(path))
+        if entry is None:
+            return self.named(path)
+        try:
+            return self._digests.file(entry)
+        except CollectError as why:
+            self._unreadable.append(str(why))
+            return _never_the_same()
+
+    def named(self, path: str) -> str:
+        """Hash what the manifest names, also where the walk did not meet it: excluded, a link, ignored by git."""
+        try:
+            found = (self._root / path).resolve()
+            if not found.is_relative_to(self._root.resolve()):
+                raise CollectError(f"{shown(path)} leads out of the service's folder")
+            if found.is_dir():
+                inside = list_files(found)
+                return of_parts({e.path: hash_file(found / e.path) for e in inside.entries})
+            return hash_file(found) if found.is_file() else "missing"
+        except (CollectError, OSError, ValueError) as why:
+            self._unreadable.append(str(why))
+            return _never_the_same()
+
+
+def _never_the_same() -> str:
+    """Evidence about what could not be read must not match the next time it cannot be read."""
+    return f"unreadable-{uuid.uuid4().hex}"
+
+
+def named_files(manifest: Manifest, keys: Iterable[str]) -> tuple[str, ...]:
+    """Give the paths that keys of the manifest hold (`training.records`, `models.card`, `compliance.documents`)."""
+    found: list[str] = []
+    for dotted in keys:
+        values: list[Any] = [manifest]
+        for part in dotted.split("."):
+            values = [item for value in values for item in _each(getattr(value, part, None))]
+        found.extend(path for path in values if isinstance(path, str) and path and "://" not in path)
+    return tuple(dict.fromkeys(found))
+
+
+def _each(value: Any) -> Iterable[Any]:  # a block, a list of blocks, a path, paths, or paths by a word
+    if isinstance(value, Mapping):
+        return tuple(value.values())
+    return value if isinstance(value, tuple) else (value,)
