@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from safecase.assess.next_steps import mends
-from safecase.assess.summaries import VERDICT_OF, worst
+from safecase.assess.summaries import measure_of, worst
 from safecase.export.html import RecordView
 from safecase.vocabulary import (
     MEASURES,
@@ -14,7 +14,6 @@ from safecase.vocabulary import (
     Claim,
     Fact,
     Finding,
-    Measure,
     MeasureSummary,
     Metric,
     Place,
@@ -161,7 +160,8 @@ CLAIMS: tuple[Claim, ...] = (
         measure="infrastructure",
         severity="high",
         state="unsupported",
-        because=(PUBLIC, "endpoint.authprobe on endpoint: never looked"),
+        because=(PUBLIC, "endpoint.authprobe on endpoint: could not be judged"),
+        looked=True,
         questions=("deployment.auth",),
         findings=(
             finding(
@@ -250,15 +250,7 @@ CLAIMS: tuple[Claim, ...] = (
 
 
 def measured(claims: Sequence[Claim]) -> tuple[MeasureSummary, ...]:
-    return tuple(_measured(measure, [c.state for c in claims if c.measure == measure]) for measure in MEASURES)
-
-
-def _measured(measure: Measure, states: Sequence[str]) -> MeasureSummary:
-    return MeasureSummary(
-        id=measure,
-        verdict=worst(VERDICT_OF[state] for state in states),  # type: ignore[index]  # states of claims
-        **{state: states.count(state) for state in VERDICT_OF},
-    )
+    return tuple(measure_of(measure, claims) for measure in MEASURES)
 
 
 def sample(claims: tuple[Claim, ...] = CLAIMS, **more: object) -> Case:

@@ -136,7 +136,7 @@ def _measure(measure: Measure, told: MeasureSummary, paper: Paper) -> Iterator[s
     head = f"{sign} {word:<9} {words.MEASURE_TITLES[measure]:<17} "
     if paper.width >= 2 * (len(head) + BAR + 2):
         head += f"{paper.signs(_bar(found)):<{BAR}}  "
-    yield from paper.wrapped(_counted(found), head, word)
+    yield from paper.wrapped(_counted(found, told.unlooked), head, word)
 
 
 def _bar(found: Mapping[ClaimState, int]) -> str:
@@ -149,13 +149,18 @@ def _bar(found: Mapping[ClaimState, int]) -> str:
     return "━" * filled + "·" * (BAR - filled)
 
 
-def _counted(found: Mapping[ClaimState, int]) -> str:
+def _counted(found: Mapping[ClaimState, int], unlooked: int) -> str:
+    """Count the claims; what nobody looked at is told apart from what was looked at and could not be judged."""
     if not any(found.values()):
         return "no claim yet"
     applying = {state: n for state, n in found.items() if n and state != "not_applicable"}
     if not applying:
         return f"nothing applies ({found['not_applicable']} looked at)"
-    return ", ".join(f"{n} {words.STATE_WORDS[state]}" for state, n in applying.items())
+    told = {words.STATE_WORDS[state]: n for state, n in applying.items()}
+    if unlooked:
+        told["unsupported"] -= unlooked
+        told["not looked at"] = unlooked
+    return ", ".join(f"{n} {word}" for word, n in told.items() if n)
 
 
 def _mends(case: Case, paper: Paper) -> Iterator[str]:

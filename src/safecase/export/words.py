@@ -71,19 +71,24 @@ def counts_of(measure: MeasureSummary) -> Mapping[ClaimState, int]:
 
 
 def reason(case: Case) -> str:
-    """Say in numbers why the verdict is what it is: `4 of 11 claims are contested, 3 unproven`."""
+    """Say in numbers why the verdict is what it is: `4 of 11 claims are contested, 3 stale`."""
     found = counts(case.claims)
     total = sum(found.values()) - found["not_applicable"]
-    unproven = found["unsupported"] + found["stale"]
+    unlooked = sum(claim.state == "unsupported" and not claim.looked for claim in case.claims)
+    open_ones = {
+        "contested": found["contested"],
+        "unproven": found["unsupported"] - unlooked,
+        "stale": found["stale"],
+        "not looked at yet": unlooked,
+    }
+    told = [(n, word) for word, n in open_ones.items() if n]
     if not total:
         return "no claim applies yet"
-    if found["contested"]:
-        return _of(found["contested"], total, "contested") + (f", {unproven} unproven" if unproven else "")
-    if unproven:
-        return _of(unproven, total, "unproven") + (f", {found['stale']} of them stale" if found["stale"] else "")
-    unlooked = sum(1 for measure in case.measures if not any(counts_of(measure).values()))
-    if case.verdict == "unproven" and unlooked:
-        return f"nothing speaks against it, but {unlooked} of {len(case.measures)} measures have no claim yet"
+    if told:
+        return ", ".join([_of(told[0][0], total, told[0][1]), *(f"{n} {word}" for n, word in told[1:])])
+    empty = sum(1 for measure in case.measures if not any(counts_of(measure).values()))
+    if case.verdict == "unproven" and empty:
+        return f"nothing speaks against it, but {empty} of {len(case.measures)} measures have no claim yet"
     if found["accepted"]:
         return f"{_of(found['supported'], total, 'supported')}, {found['accepted']} accepted"
     return f"all {total} claims are supported" if total > 1 else "its one claim is supported"
