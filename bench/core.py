@@ -46,7 +46,9 @@ def main() -> None:
     now = prepared.known.now
     print(f"{len(controls)} controls, {len(prepared.plan.standings)} pieces of evidence, {len(prepared.facts)} facts")
     print(f"{'tailor':<40} {milliseconds(lambda: tailor(prepared.facts, prepared.catalogue)):>9.3f} ms")
-    print(f"{'judge':<40} {milliseconds(lambda: judge(prepared.decisions, prepared.facing, controls, seen, now)):>9.3f} ms")
+    print(
+        f"{'judge':<40} {milliseconds(lambda: judge(prepared.decisions, prepared.facing, controls, seen, now)):>9.3f} ms"
+    )
     print(f"{'read safecase.yaml':<40} {milliseconds(lambda: read(service.path)):>9.3f} ms")
     started = time.perf_counter()
     conclude(prepare(service, Wishes()))

@@ -88,17 +88,18 @@ def claim_of(decision: Decision, control: Control, seen: Seen, now: datetime) ->
     """Judge one control."""
     if not decision.applies:
         return _claim(control, decision, "not_applicable")
+    if not seen.attestation and not seen.exemptions and all(s.record is None for s in seen.standings):
+        return _unseen(decision, control, seen, now.date())
     attested = _attested(seen.attestation, now.date())
     # Where no check can look, the word of a person stands in for it; it never stands in for one that can.
     lacking = () if attested else seen.lacking
     counting = [s for s in seen.standings if s.record and s.state != "void"]
     findings = tuple(f for s in counting for f in findings_of(s))
-    against = [f for s in counting if s.state in ("fresh", "due") for f in findings_of(s)]
+    failing = [f for s in counting if s.state in ("fresh", "due") for f in findings_of(s) if f.verdict == "fail"]
     today = now.date()
     exemptions = [e for e in seen.exemptions if e.control == control.id and valid_on(e, today)]
-    failing = [f for f in against if f.verdict == "fail"]
     open_ones = [f for f in failing if not any(covers(e, f) for e in exemptions)]
-    gaps = _gaps(control, seen._replace(lacking=lacking), today)
+    gaps = _gaps(control, seen, lacking, today)
     state = _state(
         contested=bool(open_ones),
         excused=bool(failing),
@@ -115,6 +116,12 @@ def claim_of(decision: Decision, control: Control, seen: Seen, now: datetime) ->
         expires=_expires(seen, exemptions if state == "accepted" else []),
         records=tuple(s.record.id for s in seen.standings if s.record),
     )
+
+
+def _unseen(decision: Decision, control: Control, seen: Seen, today: date) -> Claim:
+    """Judge a control of which nothing is known yet: most of them, on a first day."""
+    because = tuple(reason for _, reason in _gaps(control, seen, seen.lacking, today))
+    return _claim(control, decision, "unsupported", because=because, findings=_lacking_findings(seen.lacking, ()))
 
 
 def findings_of(standing: Standing) -> tuple[Finding, ...]:
@@ -139,17 +146,17 @@ def _state(*, contested: bool, excused: bool, gaps: Sequence[ClaimState], whole:
     return "accepted" if excused or gaps else "supported"
 
 
-def _gaps(control: Control, seen: Seen, today: date) -> list[tuple[ClaimState, str]]:
+def _gaps(control: Control, seen: Seen, lacking: Sequence[Lacking], today: date) -> list[tuple[ClaimState, str]]:
     """Everything that is missing for the control to be supported, and what kind of gap it is."""
     attested = _attested(seen.attestation, today)
-    gaps: list[tuple[ClaimState, str]] = [("unsupported", entry.reason) for entry in seen.lacking]
+    gaps: list[tuple[ClaimState, str]] = [("unsupported", entry.reason) for entry in lacking]
     for standing in seen.standings:
         gap = _gap(standing)
         if gap is not None:
             gaps.append(gap)
     if control.attested and not attested:
         gaps.append(("unsupported", _attestation_wanted(control, seen.attestation)))
-    if not (control.attested or attested or seen.standings or seen.lacking):
+    if not (control.attested or attested or seen.standings or lacking):
         gaps.append(("unsupported", "nobody looked: it has no check"))
     return gaps
 
@@ -202,7 +209,9 @@ def covers(exemption: Exemption, finding: Finding) -> bool:
     )
 
 
-def _lacking_findings(lacking: Iterable[Lacking], findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def _lacking_findings(lacking: Sequence[Lacking], findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    if not lacking:
+        return ()
     told = {f.check for f in findings}
     return tuple(
         Finding(check=entry.check, subject="", verdict="unknown", message=entry.reason, mend=entry.mend)

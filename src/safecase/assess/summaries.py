@@ -13,6 +13,7 @@ from safecase.vocabulary import (
     Control,
     Measure,
     MeasureSummary,
+    RiskGroup,
     RiskSummary,
     ThreatClaim,
 )
@@ -54,19 +55,25 @@ def risks_of(
     claims: Sequence[Claim], controls: Mapping[str, Control], threats: Sequence[ThreatClaim]
 ) -> tuple[RiskSummary, ...]:
     """Gather the claims and the threats of each risk group; its verdict is the worst of its claims."""
-    summaries = []
-    for group in RISK_GROUPS:
-        about = [c for c in claims if group in controls[c.control].risk_groups and c.state != "not_applicable"]
-        summaries.append(
-            RiskSummary(
-                id=group,
-                verdict=worst(VERDICT_OF[c.state] for c in about),
-                open=sum(VERDICT_OF[c.state] != "holds" for c in about),
-                claims=tuple(c.control for c in about),
-                threats=tuple(t.id for t in threats if group in t.risk_groups),
-            )
+    about: dict[RiskGroup, list[Claim]] = {group: [] for group in RISK_GROUPS}
+    for claim in claims:
+        if claim.state != "not_applicable":
+            for group in controls[claim.control].risk_groups:
+                about[group].append(claim)
+    facing: dict[RiskGroup, list[str]] = {group: [] for group in RISK_GROUPS}
+    for threat in threats:
+        for group in threat.risk_groups:
+            facing[group].append(threat.id)
+    return tuple(
+        RiskSummary(
+            id=group,
+            verdict=worst(VERDICT_OF[c.state] for c in found),
+            open=sum(VERDICT_OF[c.state] != "holds" for c in found),
+            claims=tuple(c.control for c in found),
+            threats=tuple(facing[group]),
         )
-    return tuple(summaries)
+        for group, found in about.items()
+    )
 
 
 def threats_of(facing: Iterable[Facing], claims: Sequence[Claim]) -> tuple[ThreatClaim, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from safecase.catalogue.read import Catalogue
-from safecase.catalogue.scope import Ruling, facts_of, references_of, ruled
+from safecase.catalogue.scope import facts_of, references_of, ruling
 from safecase.service.facts import told
 from safecase.vocabulary import Decision, Fact, Threat
 
@@ -22,40 +22,38 @@ class Facing(NamedTuple):
 
 
 class Tailoring:
-    """The rows of the catalogue, decided for one service; what is said of a fact is written once."""
+    """The rows of the catalogue, decided for one service; rows of one predicate are decided once."""
 
     def __init__(self, known: Mapping[str, Fact], catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._facts = facts_of(known, catalogue)
+        self._decided: dict[str, tuple[bool, tuple[str, ...], tuple[str, ...]]] = {}
         self._told: dict[str, str] = {}
 
     def controls(self) -> tuple[Decision, ...]:
         """Decide every control; a fact that nobody said counts as the worse value: the control applies."""
-        return tuple(
-            Decision(
-                control=control.id,
-                applies=decided.applies,
-                because=self._because(decided),
-                questions=decided.questions,
-            )
-            for control, decided in ruled(self._catalogue.controls, self._facts)
-        )
+        found = []
+        for control in self._catalogue.controls.values():
+            applies, because, questions = self._decide(control.when)
+            found.append(Decision(control=control.id, applies=applies, because=because, questions=questions))
+        return tuple(found)
 
     def threats(self) -> tuple[Facing, ...]:
         """Decide every threat in the same way."""
-        return tuple(
-            Facing(
-                threat,
-                decided.applies,
-                self._because(decided),
-                decided.questions,
-                references_of(threat, self._facts) if decided.applies else (),
-            )
-            for threat, decided in ruled(self._catalogue.threats, self._facts)
-        )
+        found = []
+        for threat in self._catalogue.threats.values():
+            applies, because, questions = self._decide(threat.when)
+            references = references_of(threat, self._facts) if applies else ()
+            found.append(Facing(threat, applies, because, questions, references))
+        return tuple(found)
 
-    def _because(self, decided: Ruling) -> tuple[str, ...]:
-        return tuple(self._tell(key) for key in decided.because) or ("it applies to every service",)
+    def _decide(self, when: str) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+        known = self._decided.get(when)
+        if known is None:
+            decided = ruling(when, self._facts)
+            because = tuple(map(self._tell, decided.because)) or ("it applies to every service",)
+            known = self._decided[when] = (decided.applies, because, decided.questions)
+        return known
 
     def _tell(self, key: str) -> str:
         known = self._told.get(key)

@@ -171,8 +171,11 @@ def _joined(parts: list[Predicate], *, absorbing: bool) -> Predicate:
                 return outcome
             outcomes.append(outcome)
         open_ones = [o for o in outcomes if o.value is None]
+        if len(open_ones) == 1:
+            return open_ones[0]
         value: Truth = None if open_ones else not absorbing
-        return Outcome(value, _merged(o.because for o in open_ones or outcomes), _merged(o.missing for o in open_ones))
+        because = _merged(o.because for o in open_ones or outcomes)
+        return Outcome(value, because, _merged(o.missing for o in open_ones) if open_ones else ())
 
     return evaluate
 
@@ -185,31 +188,46 @@ def _negated(part: Predicate) -> Predicate:
     return evaluate
 
 
+class _Told(NamedTuple):
+    """The three things that a predicate about one fact can say, made once."""
+
+    yes: Outcome
+    no: Outcome
+    unsaid: Outcome
+
+
+def _told(name: str) -> _Told:
+    return _Told(Outcome(True, (name,), ()), Outcome(False, (name,), ()), Outcome(None, (), (name,)))
+
+
 def _named(name: str) -> Predicate:
+    told = _told(name)
+
     def evaluate(facts: Facts) -> Outcome:
         derived = facts.outcome(name)
         if derived is not None:
             return derived
         fact = facts.find(name)
         if fact is None:
-            return Outcome(None, (), (name,))
+            return told.unsaid
         if isinstance(fact.value, tuple):
-            return _any(name, fact.value, bool)
-        return Outcome(bool(fact.value), (name,), ())
+            return _any(told, fact.value, bool)
+        return told.yes if fact.value else told.no
 
     return evaluate
 
 
 def _compared(name: str, op: type[ast.cmpop], wanted: Any) -> Predicate:
     compare = _COMPARE[op]
+    told = _told(name)
 
     def evaluate(facts: Facts) -> Outcome:
         fact = facts.find(name)
         if fact is None:
-            return Outcome(None, (), (name,))
+            return told.unsaid
         if isinstance(fact.value, tuple):
-            return _any(name, fact.value, lambda value: _holds(compare, value, wanted))
-        return Outcome(_holds(compare, fact.value, wanted), (name,), ())
+            return _any(told, fact.value, lambda value: _holds(compare, value, wanted))
+        return told.yes if _holds(compare, fact.value, wanted) else told.no
 
     return evaluate
 
@@ -221,13 +239,11 @@ def _holds(compare: Callable[[Any, Any], bool], value: Any, wanted: Any) -> bool
         return False
 
 
-def _any(name: str, values: tuple[Any, ...], holds: Callable[[Any], bool]) -> Outcome:
+def _any(told: _Told, values: tuple[Any, ...], holds: Callable[[Any], bool]) -> Outcome:
     """A list fact holds where one of its values does; a value nobody said (None) leaves it open."""
     if any(value is not None and holds(value) for value in values):
-        return Outcome(True, (name,), ())
-    if any(value is None for value in values):
-        return Outcome(None, (), (name,))
-    return Outcome(False, (name,), ())
+        return told.yes
+    return told.unsaid if None in values else told.no
 
 
 def _merged(parts: Iterator[tuple[str, ...]]) -> tuple[str, ...]:

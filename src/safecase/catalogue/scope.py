@@ -1,24 +1,13 @@
-"""Which rows of the catalogue are about a service: the same decision for controls and for threats. Pure."""
+"""Whether a row of the catalogue is about a service: the same decision for controls and for threats. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from safecase.catalogue.predicates import Facts, Outcome, compiled
+from safecase.catalogue.predicates import Facts, compiled
 from safecase.catalogue.read import Catalogue
-from safecase.vocabulary import Fact, Reference, Threat
-
-
-class Row(Protocol):
-    """What has a predicate over facts."""
-
-    @property
-    def when(self) -> str:
-        """The predicate."""
-
-
-R = TypeVar("R", bound=Row)
+from safecase.vocabulary import Fact, Threat
 
 
 class Ruling(NamedTuple):
@@ -36,23 +25,20 @@ def facts_of(known: Mapping[str, Fact], rows: Catalogue) -> Facts:
     return Facts(known, rows.derived)
 
 
-def ruled(rows: Mapping[str, R], facts: Facts) -> Iterator[tuple[R, Ruling]]:
-    """Decide each row."""
-    for row in rows.values():
-        yield row, ruling(compiled(row.when)(facts))
-
-
-def ruling(outcome: Outcome) -> Ruling:
-    """Say what a predicate's outcome means for a row."""
-    if outcome.value is None:
-        return Ruling(True, (*outcome.because, *outcome.missing), outcome.missing)
-    return Ruling(outcome.value, outcome.because, ())
+def ruling(when: str, facts: Facts) -> Ruling:
+    """Say what a predicate means for a row."""
+    value, because, missing = compiled(when)(facts)
+    if value is None:
+        return Ruling(True, (*because, *missing), missing)
+    return Ruling(value, because, ())
 
 
 def references_of(threat: Threat, facts: Facts) -> tuple[str, ...]:
     """Give the ids of others that hold for a threat in this service."""
-    return tuple(
-        entry.id if isinstance(entry, Reference) else entry
-        for entry in threat.references
-        if not isinstance(entry, Reference) or compiled(entry.when)(facts).value is not False
-    )
+    found = []
+    for entry in threat.references:
+        if isinstance(entry, str):
+            found.append(entry)
+        elif compiled(entry.when)(facts).value is not False:
+            found.append(entry.id)
+    return tuple(found)

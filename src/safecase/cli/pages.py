@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from safecase.catalogue.predicates import names
 from safecase.catalogue.read import catalogue
+from safecase.catalogue.references import source_of
 from safecase.errors import UsageError
-from safecase.vocabulary import MEASURES, Control
+from safecase.vocabulary import MEASURES, RISK_GROUPS, Control, Reference
 
 EXIT_CODES: Mapping[str, str] = {
     "0": "Yes: what was asked was done; `gate` says go.",
@@ -50,15 +51,16 @@ class Page(NamedTuple):
 
 
 def page(wanted: str) -> Page:
-    """Give the page of an id; one that names nothing is refused with the nearest."""
-    for find in (_control, _check, _exit_code, _measure, _word, _key):
-        found = find(wanted)
-        if found is not None:
-            return found
+    """Give the page of an id, or the pages where several are called so; what is none names the nearest."""
+    found = [told for find in _FINDERS if (told := find(wanted)) is not None]
+    if found:
+        return found[0]._replace(text="\n".join(told.text for told in found))
     from safecase.cli.console import did_you_mean
     from safecase.service.keys import all_keys
 
-    known = {*catalogue().controls, *check_pages(), *EXIT_CODES, *MEASURES, *WORDS, *all_keys()}
+    rows = catalogue()
+    known = {*rows.controls, *rows.threats, *check_pages(), *EXIT_CODES, *MEASURES, *RISK_GROUPS, *rows.facts}
+    known |= {*WORDS, *all_keys(), *rows.profiles, *rows.editions.names}
     raise UsageError(
         f"nothing is called {wanted!r}{did_you_mean(wanted, known)}", mend="safecase explain lists all ids"
     )
@@ -69,10 +71,16 @@ def index() -> str:
     lines = ["Controls"]
     lines += [f"  {c.id:<8} {c.title}" for c in catalogue().controls.values()]
     lines += ["", "Checks", *(f"  {name:<20} {text.splitlines()[0]}" for name, text in check_pages().items())]
-    lines += ["", "Measures", *(f"  {m}" for m in MEASURES)]
+    rows = catalogue()
+    lines += ["", "Threats", *(f"  {threat.id:<5} {threat.title}" for threat in rows.threats.values())]
+    lines += ["", "Measures", *(f"  {row.id:<16} {row.title}" for row in rows.measures.values())]
+    lines += ["", "Risk groups", *(f"  {row.id:<20} {row.title}" for row in rows.risk_groups.values())]
+    lines += ["", "Profiles of the gate", *(f"  {name:<9} {row.text}" for name, row in rows.profiles.items())]
     lines += ["", "States and verdicts", *(f"  {word}" for word in WORDS)]
     lines += ["", "Exit codes", *(f"  {code:<4} {text}" for code, text in EXIT_CODES.items())]
-    return "\n".join([*lines, "", "Manifest keys: safecase explain service, ai, deployment, testing.suites ...", ""])
+    lines += ["", "Facts that follow from others: safecase catalogue show facts"]
+    lines += ["Ids of others (LLM01:2026): safecase catalogue show editions"]
+    return "\n".join([*lines, "Manifest keys: safecase explain service, ai, deployment, testing.suites ...", ""])
 
 
 @functools.cache
@@ -118,23 +126,142 @@ def control_text(control: Control) -> str:
         "",
         f"  measure     {control.measure}",
         f"  severity    {control.severity}",
-        f"  applies     {'to every service' if control.when == 'True' else 'when ' + control.when}",
-        *(f"              {name}: {text}" for name, text in _derived(control)),
+        *_when(control.when),
         f"  verified by {', '.join((*control.checks, *(['a person’s attestation'] if control.attested else [])))}",
-        f"  fresh for   {control.ttl_days} days",
+        f"  fresh for   {_days(control)}",
         f"  risk groups {', '.join(control.risk_groups)}",
         f"  references  {', '.join(control.references)}",
+        *_answered(control.id),
         "",
     ]
     for name in control.checks:
-        lines += [f"── {name} ──", "", check_pages().get(name, "No check of this name is installed."), ""]
+        page = check_pages().get(name)
+        if page is not None:
+            lines += [f"── {name} ──", "", page, ""]
+    absent = [name for name in control.checks if name not in check_pages()]
+    if absent:
+        lines += [
+            f"There is no check {' or '.join(absent)} yet: a person's attestation stands in for it,",
+            _attest(control),
+        ]
+    elif control.attested:
+        lines += ["A person who knows vouches for it:", _attest(control)]
     return "\n".join(lines)
 
 
-def _derived(control: Control) -> Iterator[tuple[str, str]]:
-    """The derived facts that a control's predicate names, in words."""
+def _attest(control: Control) -> str:
+    return f"safecase attest {control.id} --because …\n"
+
+
+def _days(control: Control) -> str:
+    others = [f"{days} by the profile {name}" for name, days in control.ttl.items()]
+    return ", ".join([f"{control.ttl_days} days", *others])
+
+
+def _when(predicate: str) -> Iterator[str]:
+    """Say when a row applies, with the derived facts that its predicate names in words."""
+    told = "to every service" if predicate == "True" else "when " + " ".join(predicate.split())
+    yield f"  applies     {told}"
     facts = catalogue().facts
-    return ((name, facts[name].text) for name in sorted(names(control.when)) if name in facts)
+    yield from (f"              {name}: {facts[name].text}" for name in sorted(names(predicate)) if name in facts)
+
+
+def _answered(control: str) -> Iterator[str]:
+    """Name the threats that a control answers."""
+    found = [threat.id for threat in catalogue().threats.values() if control in threat.controls]
+    if found:
+        yield f"  answers     {', '.join(found)}"
+
+
+def _threat(wanted: str) -> Page | None:
+    threat = catalogue().threats.get(wanted.upper())
+    if threat is None:
+        return None
+    references = [entry if isinstance(entry, str) else f"{entry.id} (when {entry.when})" for entry in threat.references]
+    controls = catalogue().controls
+    lines = [
+        f"{threat.id}  {threat.title}  (threat)",
+        "",
+        threat.text,
+        "",
+        f"  about       {threat.asset}",
+        *_when(threat.when),
+        f"  risk groups {', '.join(threat.risk_groups)}",
+        f"  STRIDE      {', '.join(kind.replace('_', ' ') for kind in threat.stride)}",
+        f"  references  {', '.join(references)}",
+        f"  seen when   {threat.verify}",
+        "",
+        "Controls that answer it",
+        *(f"  {name}  {controls[name].title}" for name in threat.controls),
+        "",
+    ]
+    return Page(threat.id, "threat", threat.title, "\n".join(lines))
+
+
+def _risk_group(wanted: str) -> Page | None:
+    row = catalogue().risk_groups.get(wanted)  # type: ignore[call-overload]  # any word may be asked for
+    if row is None:
+        return None
+    rows = catalogue()
+    lines = [f"{row.id}  (risk group)  {row.title}", "", row.text, "", "Threats"]
+    lines += [f"  {t.id:<5} {t.title}" for t in rows.threats.values() if wanted in t.risk_groups]
+    lines += ["", "Controls", *(f"  {c.id}  {c.title}" for c in rows.controls.values() if wanted in c.risk_groups), ""]
+    return Page(row.id, "risk group", row.title, "\n".join(lines))
+
+
+def _profile(wanted: str) -> Page | None:
+    row = catalogue().profiles.get(wanted)
+    if row is None:
+        return None
+    asked = [f"  {name}  {catalogue().controls[name].title}" for name in row.controls]
+    return Page(wanted, "profile", row.text, "\n".join([f"{wanted}  (profile of the gate)", "", row.text, *asked, ""]))
+
+
+def _fact(wanted: str) -> Page | None:
+    """A fact that follows from others, or that a look at the files says."""
+    from safecase.service.discover import DISCOVERED
+
+    rows = catalogue()
+    if wanted in rows.facts:
+        row = rows.facts[wanted]
+        head = [f"{wanted}  (fact that follows from others)", "", row.text, "", *_when(row.when)]
+    elif wanted in DISCOVERED:
+        head = [f"{wanted}  (fact)", "", DISCOVERED[wanted]]
+    else:
+        return None
+    carrying = _following(wanted)
+    every = (*rows.controls.values(), *rows.threats.values())
+    decides = [row.id for row in every if names(row.when) & carrying]
+    lines = [*head, "", f"  decides     {', '.join(decides) or 'nothing by itself'}", ""]
+    return Page(wanted, "fact", head[2], "\n".join(lines))
+
+
+def _following(fact: str) -> frozenset[str]:
+    """A fact and every derived one that follows from it, by however many steps."""
+    facts = catalogue().facts
+    found = {fact}
+    while True:
+        more = {name for name, row in facts.items() if names(row.when) & found} - found
+        if not more:
+            return frozenset(found)
+        found |= more
+
+
+def _reference(wanted: str) -> Page | None:
+    """An id of others: what they call it, and which of our rows bear it."""
+    rows = catalogue()
+
+    def borne(references: tuple[str | Reference, ...]) -> bool:
+        return wanted in references or any(isinstance(entry, Reference) and entry.id == wanted for entry in references)
+
+    bearing = [row for row in (*rows.threats.values(), *rows.controls.values()) if borne(row.references)]
+    title = rows.editions.names.get(wanted, "")
+    if not title and not bearing:
+        return None
+    source = source_of(wanted) or "a topic without an id of anybody else"
+    lines = [f"{wanted}  {title}".rstrip() + f"  ({source})", "", "Our rows that bear it"]
+    lines += [f"  {row.id:<6} {row.title}" for row in bearing] or ["  none"]
+    return Page(wanted, "reference", title or wanted, "\n".join([*lines, ""]))
 
 
 def _check(wanted: str) -> Page | None:
@@ -172,3 +299,18 @@ def _key(wanted: str) -> Page | None:
 
     found = key_page(wanted)
     return Page(wanted, "manifest key", found.title, found.text) if found else None
+
+
+_FINDERS = (
+    _control,
+    _check,
+    _threat,
+    _exit_code,
+    _measure,
+    _risk_group,
+    _profile,
+    _word,
+    _key,
+    _fact,
+    _reference,
+)

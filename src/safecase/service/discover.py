@@ -29,13 +29,13 @@ from safecase.service.subjects import (
 )
 from safecase.vocabulary import Fact, Noun, Place
 
-DISCOVERED = (
-    "discovered.model_files",
-    "discovered.kubernetes_files",
-    "discovered.package_files",
-    "discovered.endpoints",
-)
-"""The facts that a look at the files says."""
+DISCOVERED = {
+    "discovered.model_files": "How many files of model weights lie in the service's folder.",
+    "discovered.kubernetes_files": "How many Kubernetes manifests lie in it.",
+    "discovered.package_files": "How many files say which packages are installed.",
+    "discovered.endpoints": "1 where `deployment.endpoint` is declared, 0 where it is not.",
+}
+"""The facts that a look at the files says, in words."""
 
 MOST_PEEKED = 4096
 """Bytes read of a file to see what it is."""
