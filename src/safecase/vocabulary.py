@@ -286,6 +286,46 @@ class Mend(Noun, frozen=True):
     claims: tuple[str, ...]
 
 
+class DiagramZone(Noun, frozen=True):
+    """A zone of one level of trust in a data-flow diagram."""
+
+    id: str
+    title: str
+    trust: int
+    """0 (anybody) to 100."""
+
+
+class DiagramPart(Noun, frozen=True):
+    """A part in a data-flow diagram."""
+
+    id: str
+    title: str
+    kind: str
+    """people, app, model, store, tool and the other types of a component."""
+    zone: str
+
+
+class DiagramFlow(Noun, frozen=True):
+    """What goes from one part to another."""
+
+    source: str
+    target: str
+    data: tuple[str, ...] = ()
+    untrusted: bool | None = None
+    """Strangers can put their words into it."""
+    encrypted: bool | None = None
+
+
+class Diagram(Noun, frozen=True):
+    """The data flows of a service between zones of trust."""
+
+    zones: tuple[DiagramZone, ...]
+    parts: tuple[DiagramPart, ...]
+    flows: tuple[DiagramFlow, ...]
+    declared: bool
+    """The manifest declares them; else they are drawn from its other facts."""
+
+
 class Case(Noun, frozen=True):
     """All claims of a service at a time, argued up to "acceptably safe to operate in this context"."""
 
@@ -301,6 +341,7 @@ class Case(Noun, frozen=True):
     threats: tuple[ThreatClaim, ...] = ()
     """Those that apply."""
     next: tuple[Mend, ...] = ()
+    diagram: Diagram | None = None
     facts: tuple[Fact, ...] = ()
     questions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

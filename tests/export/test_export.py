@@ -122,7 +122,7 @@ def test_hostile_text_is_given_to_other_programs_as_it_is() -> None:
 
 SUMMARY = """\
 Support chatbot fails: 3 of 11 claims are contested, 1 unproven, 1 stale, 1 not
-looked at yet
+looked at
 
 ? unproven  Threat modelling  ········  1 not looked at
 ·           Training                    nothing applies (1 looked at)
@@ -208,7 +208,7 @@ def test_the_long_text_tells_every_claim_with_its_findings() -> None:
         (("supported",), "holds: its one claim is supported"),
         (("supported", "supported"), "holds: all 2 claims are supported"),
         (("supported", "accepted"), "holds: 1 of 2 claims is supported, 1 accepted"),
-        (("stale", "unsupported", "supported"), "unproven: 1 of 3 claims is stale, 1 not looked at yet"),
+        (("stale", "unsupported", "supported"), "unproven: 1 of 3 claims is stale, 1 not looked at"),
         (("contested", "not_applicable"), "fails: 1 of 1 claim is contested"),
     ],
 )

@@ -26,6 +26,7 @@ from safecase.readers.text import shown
 from safecase.service.digests import Digests
 from safecase.service.discover import Inventory, discover
 from safecase.service.facts import facts_by_key
+from safecase.service.flows import diagram
 from safecase.service.read import ServiceDescription
 from safecase.service.subjects import Repository
 from safecase.vocabulary import Attestation, Case, Decision, Exemption, Fact, Finding, Verdict
@@ -189,6 +190,7 @@ def conclude(prepared: Prepared, *, notes: Sequence[str] = ()) -> Case:
         claims=judgement.claims,
         threats=judgement.threats,
         next=judgement.next,
+        diagram=diagram(prepared.service.manifest),
         facts=tuple(prepared.facts.values()),
         questions=tuple(dict.fromkeys(q for d in prepared.decisions if d.applies for q in d.questions)),
         notes=(*notes, *_notes(prepared)),

@@ -1,6 +1,7 @@
 """Run tasks at once, each bounded in time: a process that can be killed for hostile bytes, a thread for the network.
 
-A worker process answers in MessagePack, not in pickle: what looked at hostile bytes is not trusted by its parent.
+A worker process answers in MessagePack, not in pickle: what looked at hostile bytes is not trusted by its parent, and
+gets no more of the environment than it needs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import contextlib
 import os
 import pickle
 import queue
+import re
 import select
 import struct
 import subprocess
@@ -21,7 +23,8 @@ from typing import IO, Protocol
 
 import msgspec
 
-from safecase.assess.work import Answer, Job, perform
+from safecase.assess.work import Answer, Job, perform, sound
+from safecase.evidence.keys import VARIABLE as SIGNING_KEY
 
 LENGTH = struct.Struct(">Q")
 MOST_ANSWERED = 256 * 1024 * 1024
@@ -79,7 +82,10 @@ class LocalExecutor:
                 worker.stop()
                 return
             started = time.monotonic()
-            answer = worker.ask(job) if job.runs == "process" else _in_thread(job)
+            try:
+                answer = worker.ask(job) if job.runs == "process" else _in_thread(job)
+            except Exception as why:  # noqa: BLE001 whoever waits for this answer would wait for ever
+                answer = Answer.failed(job, f"could not be run ({type(why).__name__})", mend=_BROKEN)
             done.put((job, msgspec.structs.replace(answer, seconds=time.monotonic() - started)))
 
 
@@ -103,13 +109,13 @@ class _Worker:
 
     def ask(self, job: Job) -> Answer:
         try:
-            process = self._started()
+            process = self._started(job)
             assert process.stdin is not None
             assert process.stdout is not None
             body = pickle.dumps(job)
             process.stdin.write(LENGTH.pack(len(body)) + body)
             process.stdin.flush()
-            answer = _read_answer(process.stdout, time.monotonic() + job.seconds + GRACE_S)
+            answer = sound(job, _read_answer(process.stdout, time.monotonic() + job.seconds + GRACE_S))
         except TimeoutError:
             self.stop()
             return Answer.failed(job, f"took longer than {job.seconds:g} s and was stopped", mend=_LONGER)
@@ -132,18 +138,36 @@ class _Worker:
                     stream.close()
         return process.wait()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self, job: Job) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "safecase.assess.worker"],
+                [sys.executable, "-P", "-m", "safecase.assess.worker", str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=os.environ | {"PYTHONPATH": _import_path()},
+                env={**environment_of(job), "PYTHONPATH": _import_path()},
             )
         return self._process
 
 
 _BROKEN = "run it alone: safecase assess --only CHECK --jobs 1"
+
+
+NEEDED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|TEMP|TMP|PYTHON\w+|VIRTUAL_ENV|(DY)?LD_LIBRARY_PATH"
+    r"|SYSTEMROOT|USERPROFILE|APPDATA|LOCALAPPDATA|PATHEXT|COMSPEC|XDG_\w+|OMP_NUM_THREADS|SOURCE_DATE_EPOCH",
+    re.IGNORECASE,
+)
+"""Variables that a check in a process of its own may need; none of them holds a secret."""
+
+
+def environment_of(job: Job) -> dict[str, str]:
+    """Give a worker what programs need, and what the manifest names as `${env:NAME}`; never the key that signs."""
+    named = set(re.findall(rb"\$\{env:([^}]+)\}", msgspec.json.encode(job.manifest)))
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if (NEEDED.fullmatch(name) or name.encode() in named) and name.upper() != SIGNING_KEY
+    }
 
 
 def _import_path() -> str:

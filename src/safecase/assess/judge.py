@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from safecase.assess.next_steps import mends
+from safecase.assess.next_steps import NOBODY_VOUCHES, mends
 from safecase.assess.plan import Lacking, Standing
 from safecase.assess.summaries import measure_of, risks_of, threats_of, worst
 from safecase.assess.tailor import Facing
@@ -187,7 +187,7 @@ def _vouched(seen: Seen, today: date) -> tuple[str, ...]:
 
 def _attestation_wanted(control: Control, attestation: Attestation | None) -> str:
     if attestation is None:
-        return f"nobody vouches for it yet; wanted is the word of a person who knows: {control.text}"
+        return f"{NOBODY_VOUCHES}; wanted is the word of a person who knows: {control.text}"
     return f"the attestation of {attestation.owner} ended on {attestation.expires}"
 
 

@@ -8,6 +8,8 @@ from safecase.assess.summaries import VERDICT_OF
 from safecase.vocabulary import SEVERITIES, Claim, Mend
 
 MOST_MENDS = 5
+NOBODY_VOUCHES = "nobody vouches for it yet"
+"""Begins the reason of a claim that waits for a person's word."""
 
 
 def mends(claims: Iterable[Claim]) -> tuple[Mend, ...]:
@@ -44,6 +46,6 @@ def _first_mend(claim: Claim) -> Mend | None:
 
 
 def _by_state(claim: Claim) -> str:
-    if claim.findings or claim.records:
-        return f"safecase assess --only {claim.control}"
-    return f"let the person who knows attest it: safecase attest {claim.control}"
+    if any(reason.startswith(NOBODY_VOUCHES) for reason in claim.because):
+        return f"let the person who knows attest it: safecase attest {claim.control}"
+    return f"safecase assess --only {claim.control}"

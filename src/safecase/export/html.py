@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safecase.export import words
+from safecase.export import flow_svg, words
 from safecase.readers.text import shown
 from safecase.vocabulary import (
     MEASURES,
@@ -18,7 +18,6 @@ from safecase.vocabulary import (
     SEVERITIES,
     Case,
     Claim,
-    ClaimState,
     Finding,
     Measure,
     MeasureSummary,
@@ -62,7 +61,7 @@ class RecordView(Noun, frozen=True):
 class Part(NamedTuple):
     """A part of a stacked bar, in hundredths of its width."""
 
-    state: ClaimState
+    state: words.Standing
     x: float
     width: float
 
@@ -82,7 +81,7 @@ class MeasureView(NamedTuple):
     id: Measure
     title: str
     summary: MeasureSummary
-    counts: Mapping[ClaimState, int]
+    counts: Mapping[words.Standing, int]
     bar: Sequence[Part]
     applying: Sequence[Claim]
     others: Sequence[Claim]
@@ -118,13 +117,14 @@ def render(case: Case, records: Mapping[str, RecordView]) -> bytes:
         risks=_risks(case),
         mends=case.next[:MOST_MENDS],
         records=records,
+        flows=flow_svg.svg(case.diagram) if case.diagram else "",
         style=Markup(style),  # noqa: S704 - it is ours
         style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
     return content.encode() + b"\n"
 
 
-def bar(counts: Mapping[ClaimState, int]) -> Sequence[Part]:
+def bar(counts: Mapping[words.Standing, int]) -> Sequence[Part]:
     """Stack the claims that apply, by state."""
     applying = {state: n for state, n in counts.items() if n and state != "not_applicable"}
     total = sum(applying.values())

@@ -136,10 +136,10 @@ def _measure(measure: Measure, told: MeasureSummary, paper: Paper) -> Iterator[s
     head = f"{sign} {word:<9} {words.MEASURE_TITLES[measure]:<17} "
     if paper.width >= 2 * (len(head) + BAR + 2):
         head += f"{paper.signs(_bar(found)):<{BAR}}  "
-    yield from paper.wrapped(_counted(found, told.unlooked), head, word)
+    yield from paper.wrapped(_counted(found), head, word)
 
 
-def _bar(found: Mapping[ClaimState, int]) -> str:
+def _bar(found: Mapping[words.Standing, int]) -> str:
     """Draw how much of what applies holds: full only where all of it does, empty only where nothing does."""
     total = sum(n for state, n in found.items() if state != "not_applicable")
     if not total:
@@ -149,18 +149,13 @@ def _bar(found: Mapping[ClaimState, int]) -> str:
     return "━" * filled + "·" * (BAR - filled)
 
 
-def _counted(found: Mapping[ClaimState, int], unlooked: int) -> str:
-    """Count the claims; what nobody looked at is told apart from what was looked at and could not be judged."""
+def _counted(found: Mapping[words.Standing, int]) -> str:
     if not any(found.values()):
         return "no claim yet"
     applying = {state: n for state, n in found.items() if n and state != "not_applicable"}
     if not applying:
         return f"nothing applies ({found['not_applicable']} looked at)"
-    told = {words.STATE_WORDS[state]: n for state, n in applying.items()}
-    if unlooked:
-        told["unsupported"] -= unlooked
-        told["not looked at"] = unlooked
-    return ", ".join(f"{n} {word}" for word, n in told.items() if n)
+    return ", ".join(f"{n} {words.STATE_WORDS[state]}" for state, n in applying.items())
 
 
 def _mends(case: Case, paper: Paper) -> Iterator[str]:
@@ -231,7 +226,7 @@ def _sign(word: str, paper: Paper) -> str:
 def _claim(claim: Claim, paper: Paper) -> Iterator[str]:
     head = f"  {_sign(claim.state, paper)} {paper.plain(claim.control, 20):<6} "
     yield from paper.wrapped(paper.plain(claim.title), head, claim.state)
-    standing = f"{words.STATE_WORDS[claim.state]}, severity {claim.severity}"
+    standing = f"{words.STATE_WORDS[words.standing(claim)]}, severity {claim.severity}"
     yield from paper.wrapped(standing + (f", until {paper.plain(claim.expires, 40)}" if claim.expires else ""), "    ")
     for because in claim.because:
         yield from paper.wrapped(paper.plain(because, LONGEST_IN_FULL), "    because ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from safecase.vocabulary import (
     SEVERITIES,
@@ -41,17 +41,29 @@ RISK_TITLES: Mapping[RiskGroup, str] = {
     "company_services": "Company services",
     "data": "Data",
 }
-STATES: tuple[ClaimState, ...] = ("contested", "unsupported", "stale", "accepted", "supported", "not_applicable")
+Standing: TypeAlias = ClaimState | Literal["unlooked"]
+"""Where a claim stands, for people: what nobody looked at is told apart from what could not be judged."""
+
+STATES: tuple[Standing, ...] = (
+    "contested",
+    "unsupported",
+    "stale",
+    "unlooked",
+    "accepted",
+    "supported",
+    "not_applicable",
+)
 """From what needs a person most to what needs none."""
-STATE_WORDS: Mapping[ClaimState, str] = {
+STATE_WORDS: Mapping[Standing, str] = {
     "contested": "contested",
     "unsupported": "unsupported",
     "stale": "stale",
+    "unlooked": "not looked at",
     "accepted": "accepted",
     "supported": "supported",
     "not_applicable": "not applicable",
 }
-OPEN: tuple[ClaimState, ...] = ("contested", "unsupported", "stale")
+OPEN: tuple[Standing, ...] = ("contested", "unsupported", "stale", "unlooked")
 
 
 def title_of(case: Case) -> str:
@@ -59,29 +71,30 @@ def title_of(case: Case) -> str:
     return case.name or case.service
 
 
-def counts(claims: Iterable[Claim]) -> Mapping[ClaimState, int]:
-    """Count claims by state, the open ones first."""
-    found = Counter(claim.state for claim in claims)
+def standing(claim: Claim) -> Standing:
+    """Say where a claim stands."""
+    return "unlooked" if claim.state == "unsupported" and not claim.looked else claim.state
+
+
+def counts(claims: Iterable[Claim]) -> Mapping[Standing, int]:
+    """Count claims by where they stand, the open ones first."""
+    found = Counter(map(standing, claims))
     return {state: found[state] for state in STATES}
 
 
-def counts_of(measure: MeasureSummary) -> Mapping[ClaimState, int]:
-    """Count the claims of a measure by state, the open ones first."""
-    return {state: int(getattr(measure, state)) for state in STATES}
+def counts_of(measure: MeasureSummary) -> Mapping[Standing, int]:
+    """Count the claims of a measure by where they stand, the open ones first."""
+    found: dict[Standing, int] = {state: int(getattr(measure, state)) for state in STATES}
+    found["unsupported"] -= measure.unlooked
+    return found
 
 
 def reason(case: Case) -> str:
     """Say in numbers why the verdict is what it is: `4 of 11 claims are contested, 3 stale`."""
     found = counts(case.claims)
     total = sum(found.values()) - found["not_applicable"]
-    unlooked = sum(claim.state == "unsupported" and not claim.looked for claim in case.claims)
-    open_ones = {
-        "contested": found["contested"],
-        "unproven": found["unsupported"] - unlooked,
-        "stale": found["stale"],
-        "not looked at yet": unlooked,
-    }
-    told = [(n, word) for word, n in open_ones.items() if n]
+    words = {state: "unproven" if state == "unsupported" else STATE_WORDS[state] for state in OPEN}
+    told = [(found[state], word) for state, word in words.items() if found[state]]
     if not total:
         return "no claim applies yet"
     if told:
@@ -100,7 +113,7 @@ def _of(count: int, total: int, word: str) -> str:
 
 def urgency(claim: Claim) -> tuple[int, int, str]:
     """Order claims: by state, then the severest first, then by id."""
-    return STATES.index(claim.state), -SEVERITIES.index(claim.severity), claim.control
+    return STATES.index(standing(claim)), -SEVERITIES.index(claim.severity), claim.control
 
 
 def verdict_phrase(verdict: CaseVerdict) -> str:
