@@ -15,6 +15,7 @@ import click
 from safecase.catalogue.read import catalogue
 from safecase.cli import VERBS, app
 from safecase.cli.pages import EXIT_CODES, WORDS, check_pages
+from safecase.service.discover import DISCOVERED
 from safecase.service.keys import all_keys, key_page
 from safecase.vocabulary import MEASURES
 
@@ -26,6 +27,8 @@ def pages() -> Mapping[str, str]:
     """Give every reference page by its file name."""
     return {
         "controls.md": _controls(),
+        "threats.md": _threats(),
+        "facts.md": _facts(),
         "checks.md": _checks(),
         "manifest.md": _manifest(),
         "command-line.md": _command_line(),
@@ -42,15 +45,45 @@ def _controls() -> str:
         page = (import_module(f"safecase.measures.{measure}").__doc__ or "").strip()
         lines += [f"## {measure}\n", page, ""]
         for c in rows:
-            by = ", ".join(f"[{name}](checks.md#{_anchor(name)})" for name in c.checks) or "an attestation"
+            there = check_pages()
+            named = [
+                f"[{name}](checks.md#{_anchor(name)})" if name in there else f"{name} (not yet)" for name in c.checks
+            ]
+            by = ", ".join([*named, *(["an attestation"] if c.attested else [])])
             when = "every service" if c.when == "True" else f"`{c.when}`"
             lines += [
-                f"### {c.id} {c.title}\n",
+                f'<a id="{c.id.lower()}"></a>\n\n### {c.id} {c.title}\n',
                 f"{c.text}\n",
                 f"Applies to: {when}. Severity: {c.severity}. Verified by: {by}. Fresh for {c.ttl_days} days.",
                 f"Risk groups: {', '.join(c.risk_groups)}. References: {', '.join(c.references)}.\n",
             ]
     return "\n".join(lines)
+
+
+def _threats() -> str:
+    rows = catalogue()
+    lines = [f"# Threats and risk groups\n\n{MADE}"]
+    for group in rows.risk_groups.values():
+        ids = ", ".join(f"[{t.id}](#{t.id.lower()})" for t in rows.threats.values() if group.id in t.risk_groups)
+        lines += [f"* **{group.title}** (`{group.id}`): {group.text} {ids}"]
+    for threat in rows.threats.values():
+        answered = ", ".join(f"[{c}](controls.md#{c.lower()})" for c in threat.controls)
+        references = [r if isinstance(r, str) else f"{r.id} (when `{r.when}`)" for r in threat.references]
+        lines += [
+            f'\n<a id="{threat.id.lower()}"></a>\n\n## {threat.id} {threat.title}\n',
+            f"{threat.text}\n",
+            f"About: {threat.asset}. Applies when `{' '.join(threat.when.split())}`. Answered by: {answered}.",
+            f"Seen when: {threat.verify} STRIDE: {', '.join(threat.stride)}. References: {', '.join(references)}.",
+        ]
+    return "\n".join(lines)
+
+
+def _facts() -> str:
+    lines = [f"# Facts that follow from others\n\n{MADE}", "| fact | says | follows from |", "| --- | --- | --- |"]
+    for name, fact in catalogue().facts.items():
+        lines.append(f"| `{name}` | {fact.text} | `{' '.join(fact.when.split())}` |")
+    lines += ["", "What a look at the files says:", ""]
+    return "\n".join([*lines, *(f"* `{name}`: {text}" for name, text in DISCOVERED.items()), ""])
 
 
 def _checks() -> str:

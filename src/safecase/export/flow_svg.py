@@ -156,7 +156,7 @@ def _drawn(box: _Box) -> Markup:
         shown(box.part.title, LETTERS),
         box.x + 12,
         box.y + 36,
-        box.part.kind,
+        shown(box.part.kind, LETTERS),
     )
 
 
