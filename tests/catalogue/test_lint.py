@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safecase.catalogue import references
+from safecase.catalogue import references, schema
 from safecase.catalogue.lint import lint
 from safecase.catalogue.read import COMPILED, FILES, catalogue, compile_, shipped_folder
 from safecase.cli.catalogue import _sayable
@@ -39,6 +39,19 @@ def test_it_holds_the_whole_of_the_mission() -> None:
 
 def test_the_compiled_form_says_what_the_yaml_says() -> None:
     assert (shipped_folder() / COMPILED).read_bytes() == compile_(shipped_folder())
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_file_obeys_its_json_schema(file: str) -> None:
+    import json
+
+    import jsonschema_rs
+    import yaml
+
+    kind = schema.kind_of(file)
+    shipped = json.loads((shipped_folder() / "schema" / f"{kind}.json").read_text())
+    assert shipped == json.loads(json.dumps(schema.schemas()[kind]))
+    jsonschema_rs.validate(shipped, yaml.safe_load((shipped_folder() / file).read_text()))
 
 
 FAULTS = [
