@@ -8,17 +8,25 @@ from typing import Any
 import click
 
 from safecase.cli.options import format_option, output_option, run_options, service_argument
+from safecase.errors import UsageError
 
 
 @click.command()
 @service_argument
 @run_options
 @click.option("--dry-run", is_flag=True, help="Say what would run and what it would cost, and run nothing.")
+@click.option("--all", "every", is_flag=True, help="Every service in DIR and below; -o writes one file a service.")
 @click.option("-v", "--verbose", is_flag=True, help="Every claim with its findings.")
 @format_option
 @output_option
 def assess(
-    service: Path | None, dry_run: bool, verbose: bool, form: str, outputs: tuple[Path, ...], **wishes: Any
+    service: Path | None,
+    dry_run: bool,
+    every: bool,
+    verbose: bool,
+    form: str,
+    outputs: tuple[Path, ...],
+    **wishes: Any,
 ) -> int:
     """Look at the service whose safecase.yaml lies here (or in DIR) and write its safety case.
 
@@ -31,10 +39,17 @@ def assess(
       safecase assess ../bot --only SC-04 --only testing
       safecase assess --dry-run
       safecase assess -o case.html -o case.json
+      safecase assess --all services -o case.html
     """
     from safecase.assess.assessment import conclude, prepare
     from safecase.cli import assessing, console, output
 
+    if every:
+        from safecase.cli.several import assess_all
+
+        if dry_run or verbose:
+            raise UsageError("--all goes with neither --dry-run nor --verbose", mend="assess one service by itself")
+        return assess_all(service or Path(), assessing.wishes(**wishes), form=form, outputs=outputs)
     output.writable(outputs)
     prepared = prepare(assessing.found(service), assessing.wishes(**wishes))
     if dry_run:
