@@ -263,7 +263,7 @@ class MeasureSummary(Noun, frozen=True):
     stale: int = 0
     accepted: int = 0
     not_applicable: int = 0
-    unlooked: int = 0
+    unseen: int = 0
     """How many of the unsupported ones nobody looked at."""
 
 

@@ -59,7 +59,7 @@ def page() -> Page:
 def test_the_page_says_the_verdict_as_a_sentence(page: Page) -> None:
     said = " ".join("".join(page.text).split())
     assert "The case for Support chatbot fails." in said
-    assert "3 of 11 claims are contested, 1 unproven, 1 stale, 1 not looked at." in said
+    assert "3 of 11 claims are contested, 1 unproven, 1 stale, 1 unseen." in said
 
 
 def test_the_page_loads_and_runs_nothing(page: Page) -> None:

@@ -47,7 +47,7 @@ def measure_of(measure: Measure, claims: Sequence[Claim]) -> MeasureSummary:
         stale=states.count("stale"),
         accepted=states.count("accepted"),
         not_applicable=states.count("not_applicable"),
-        unlooked=sum(c.state == "unsupported" and not c.looked for c in own),
+        unseen=sum(c.state == "unsupported" and not c.looked for c in own),
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from safecase.export import words
 from safecase.readers.text import shown
-from safecase.vocabulary import MEASURES, Case, CaseVerdict, Claim, ClaimState, Finding, Measure, MeasureSummary, Place
+from safecase.vocabulary import MEASURES, Case, CaseVerdict, Claim, ClaimState, Finding, MeasureSummary, Place
 
 MOST_MENDS = 3
 MOST_NOTES = 3
@@ -18,6 +18,8 @@ LONGEST_IN_FULL = 2000
 LONGEST_PLACE = 36
 WIDEST_GAP = 12
 """Columns that may stay empty before the mark of a cut, so that it falls between words."""
+HEAD = 30
+"""Columns of a measure's sign, verdict and name."""
 BAR = 8
 """Columns of the bar that says how much of a measure holds."""
 
@@ -86,8 +88,12 @@ def summary(case: Case, paper: Paper) -> str:
     """Tell the case on one screen: the verdict, the nine measures, what to mend first, what to type next."""
     lines = [*_headline(case, paper), ""]
     summaries = {measure.id: measure for measure in case.measures}
-    for measure in MEASURES:
-        lines += _measure(measure, summaries.get(measure, MeasureSummary(id=measure, verdict="unproven")), paper)
+    told = [summaries.get(measure, MeasureSummary(id=measure, verdict="unproven")) for measure in MEASURES]
+    # The bars stand in every line or in none, and never at the cost of a second line.
+    widest = max(columns(_counted(words.counts_of(one))) for one in told)
+    bars = HEAD + BAR + 2 + widest <= paper.width
+    for one in told:
+        lines += _measure(one, paper, bars=bars)
     lines += ["", *_mends(case, paper), *_questions(case, paper), *_notes(case, paper), *_next(case, paper)]
     return "\n".join(lines) + "\n"
 
@@ -125,7 +131,7 @@ def _headline(case: Case, paper: Paper) -> Iterator[str]:
     yield from (told[: len(name)] + before + paper.painted(word, case.verdict) + after).split("\n")
 
 
-def _measure(measure: Measure, told: MeasureSummary, paper: Paper) -> Iterator[str]:
+def _measure(told: MeasureSummary, paper: Paper, *, bars: bool) -> Iterator[str]:
     found = words.counts_of(told)
     verdict: CaseVerdict | ClaimState = told.verdict
     if any(found.values()) and not any(n for state, n in found.items() if state != "not_applicable"):
@@ -133,8 +139,8 @@ def _measure(measure: Measure, told: MeasureSummary, paper: Paper) -> Iterator[s
     sign, word = (_sign(verdict, paper), told.verdict) if any(found.values()) else (paper.signs("·"), "")
     if verdict == "not_applicable":
         word = ""
-    head = f"{sign} {word:<9} {words.MEASURE_TITLES[measure]:<17} "
-    if paper.width >= 2 * (len(head) + BAR + 2):
+    head = f"{sign} {word:<9} {words.MEASURE_TITLES[told.id]:<17} "
+    if bars:
         head += f"{paper.signs(_bar(found)):<{BAR}}  "
     yield from paper.wrapped(_counted(found), head, word)
 

@@ -41,14 +41,14 @@ RISK_TITLES: Mapping[RiskGroup, str] = {
     "company_services": "Company services",
     "data": "Data",
 }
-Standing: TypeAlias = ClaimState | Literal["unlooked"]
+Standing: TypeAlias = ClaimState | Literal["unseen"]
 """Where a claim stands, for people: what nobody looked at is told apart from what could not be judged."""
 
 STATES: tuple[Standing, ...] = (
     "contested",
     "unsupported",
     "stale",
-    "unlooked",
+    "unseen",
     "accepted",
     "supported",
     "not_applicable",
@@ -58,12 +58,12 @@ STATE_WORDS: Mapping[Standing, str] = {
     "contested": "contested",
     "unsupported": "unsupported",
     "stale": "stale",
-    "unlooked": "not looked at",
+    "unseen": "unseen",
     "accepted": "accepted",
     "supported": "supported",
     "not_applicable": "not applicable",
 }
-OPEN: tuple[Standing, ...] = ("contested", "unsupported", "stale", "unlooked")
+OPEN: tuple[Standing, ...] = ("contested", "unsupported", "stale", "unseen")
 
 
 def title_of(case: Case) -> str:
@@ -73,7 +73,7 @@ def title_of(case: Case) -> str:
 
 def standing(claim: Claim) -> Standing:
     """Say where a claim stands."""
-    return "unlooked" if claim.state == "unsupported" and not claim.looked else claim.state
+    return "unseen" if claim.state == "unsupported" and not claim.looked else claim.state
 
 
 def counts(claims: Iterable[Claim]) -> Mapping[Standing, int]:
@@ -85,7 +85,7 @@ def counts(claims: Iterable[Claim]) -> Mapping[Standing, int]:
 def counts_of(measure: MeasureSummary) -> Mapping[Standing, int]:
     """Count the claims of a measure by where they stand, the open ones first."""
     found: dict[Standing, int] = {state: int(getattr(measure, state)) for state in STATES}
-    found["unsupported"] -= measure.unlooked
+    found["unsupported"] -= measure.unseen
     return found
 
 
