@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Iterator
 
+import msgspec
+
 from safecase.checks import Context, check
 from safecase.errors import CollectError
 from safecase.service.subjects import Service
-from safecase.vocabulary import Finding, Metric
+from safecase.vocabulary import Finding, Metric, Place
 
 
 @check("odd.good", control="X-1", severity="low")
@@ -99,3 +101,103 @@ def deep(service: Service, ctx: Context) -> Iterator[Finding]:
         return down(n + 1) + 1
 
     yield deep.passed(service, str(down(0)))
+
+
+@check("odd.exits", control="X-1", severity="low")
+def exits(service: Service, ctx: Context) -> Iterator[Finding]:
+    """It wants the program to end."""
+    sys.exit(3)
+    yield
+
+
+@check("odd.interrupts", control="X-1", severity="low", runs="thread")
+def interrupts(service: Service, ctx: Context) -> Iterator[Finding]:
+    """It acts as if somebody had pressed Ctrl-C."""
+    raise KeyboardInterrupt
+    yield
+
+
+@check("odd.terrible", control="X-1", severity="low", runs="thread")
+def terrible(service: Service, ctx: Context) -> Iterator[Finding]:
+    """Its one finding has a severity that there is not."""
+    yield terrible.failed(service, "bad", mend="mend it", severity="terrible")  # type: ignore[arg-type]
+
+
+@check("odd.words", control="X-1", severity="low", runs="thread")
+def words(service: Service, ctx: Context) -> Iterator[Finding]:
+    """It gives findings with words that there are not, or of other types, and one that is sound."""
+    yield words.passed(service, "well")
+    replace = msgspec.structs.replace
+    for wrong in (
+        {"severity": "terrible"},
+        {"verdict": "maybe"},
+        {"message": 7},
+        {"mend": None},
+        {"place": "a.py:3"},
+        {"place": Place(file="a.py", line="three")},  # type: ignore[arg-type]
+        {"place": Place(file="a.py", line=1 << 80)},
+        {"evidence": "sha256:ab"},
+        {"evidence": (b"ab",)},
+        {"check": "other.check"},
+        {"subject": "model:other"},
+    ):
+        yield replace(words.passed(service, "well"), **wrong)
+
+
+@check("odd.huge", control="X-1", severity="low", runs="thread")
+def huge(service: Service, ctx: Context) -> Iterator[Finding]:
+    """It has more to say than a ledger can keep."""
+    long = "\x01\N{PILE OF POO}" * 100_000
+    for number in range(400):
+        yield huge.failed(
+            service, long, mend=long, rule=long, key=f"{number} {long}", place=Place(file=long, line=number)
+        )
+
+
+@check("odd.late", control="X-1", severity="low")
+def late(service: Service, ctx: Context) -> Iterator[Finding]:
+    """The failure comes last."""
+    for number in range(3000):
+        yield late.passed(service, f"part {number} is well")
+    yield late.unknown(service, "one part could not be read", mend="make it readable")
+    yield late.failed(service, "the last part is rotten", mend="mend it")
+
+
+@check("odd.keeps", control="X-1", severity="low", runs="thread")
+def keeps(service: Service, ctx: Context) -> Iterator[Finding]:
+    """It keeps and measures what is nothing of the kind."""
+    kept = ctx.keep(b"what was seen", name="seen.txt")
+    ctx.kept["sha256:" + "0" * 64] = ("x", "text/plain", b"under another digest")
+    ctx.kept["../../x"] = ("x", "text/plain", b"under no digest")
+    ctx.metrics += [Metric(name="nan", value=float("nan")), "much", Metric(name="good", value=1.0)]  # type: ignore[list-item]
+    yield keeps.passed(service, "well", kept)
+
+
+@check("odd.surrogate", control="X-1", severity="low")
+def surrogate(service: Service, ctx: Context) -> Iterator[Finding]:
+    """It names a file whose name is no Unicode."""
+    yield surrogate.failed(service, "caf\udce9.pkl runs code", mend="remove it", place=Place(file="caf\udce9.pkl"))
+
+
+@check("odd.environment", control="X-1", severity="low")
+def environment(service: Service, ctx: Context) -> Iterator[Finding]:
+    """It tells which variables it sees."""
+    yield environment.passed(service, " ".join(sorted(os.environ)))
+
+
+@check("odd.limits", control="X-1", severity="low")
+def limits(service: Service, ctx: Context) -> Iterator[Finding]:
+    """It tells how long it may compute."""
+    import resource
+
+    yield limits.passed(service, str(resource.getrlimit(resource.RLIMIT_CPU)[0]))
+
+
+@check("odd.busy", control="X-1", severity="low")
+def busy(service: Service, ctx: Context) -> Iterator[Finding]:
+    """It computes without end, once it said who it is."""
+    sys.stdout.write(f"{os.getpid()}\n")
+    sys.stdout.flush()
+    while True:
+        pass
+    yield

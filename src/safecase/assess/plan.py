@@ -144,7 +144,7 @@ def digests_of(check: Check, subject: Subject, known: Known) -> tuple[tuple[str,
 
 def _standing(check: Check, subject: Subject, known: Known) -> Standing:
     recorded = known.evidence.get((check.id, (subject.name,)), ())
-    of_this_version = [r for r in recorded if r.check_version == check.version]
+    of_this_version = [r for r in recorded if str(r.check_version) == str(check.version)]
     today, revoked = dict(digests_of(check, subject, known)), frozenset(known.manifest.settings.revoked_signers)
     record, state = newest(of_this_version, today, known.now, revoked)
     if state == "missing" and recorded:
@@ -152,7 +152,9 @@ def _standing(check: Check, subject: Subject, known: Known) -> Standing:
     retry = record is not None and record.transient
     if retry:
         # A failure must not go away because the service could not be reached the last time.
-        looked, before = newest([r for r in of_this_version if not r.transient], today, known.now, revoked)
+        looked, before = newest(
+            [r for r in of_this_version if not r.transient or r.verdict == "fail"], today, known.now, revoked
+        )
         if looked is not None and looked.verdict == "fail" and before in ("fresh", "due"):
             record, state = looked, before
     return Standing(check=check.id, subject=subject.name, state=state, record=record, retry=retry)
@@ -176,7 +178,7 @@ def _no_code(control: str, check: str) -> Lacking:
         control=control,
         check=check,
         reason=f"nobody looked: there is no check {check} yet",
-        mend=f"safecase attest {control} --because …, by the person who knows, or a plug-in that brings {check}",
+        mend=f"let the person who knows attest it: safecase attest {control}",
     )
 
 

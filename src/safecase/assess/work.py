@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import importlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -12,12 +11,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from safecase.checks import MOST_KEPT, REGISTRY, Check, Context, Runs
+from safecase import plugins
+from safecase.checks import MOST_KEPT, Check, Context, Runs
 from safecase.errors import CollectError, SafecaseError
 from safecase.readers.text import shown
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Subject
-from safecase.vocabulary import SEVERITIES, Digest, Finding, Metric, Noun, digest_of
+from safecase.vocabulary import SEVERITIES, Digest, Fact, Finding, Metric, Noun, digest_of
 
 MOST_FINDINGS = 1000
 """Kept of one check on one subject, the worst first."""
@@ -55,6 +55,8 @@ class Job(Noun, frozen=True):
     owned: tuple[str, ...] = ()
     places: dict[str, tuple[int, int]] = {}
     """Line and column of every declared key."""
+    facts: tuple[Fact, ...] = ()
+    """Everything that is known of the service."""
 
 
 class Kept(Noun, frozen=True):
@@ -84,8 +86,7 @@ class Answer(Noun, frozen=True):
 def perform(job: Job) -> Answer:
     """Run the check of a job here and now."""
     try:
-        importlib.import_module(job.module)
-        check = REGISTRY[job.check]
+        check = plugins.named(job.check, job.module, Path(job.root))
     except BaseException as why:  # noqa: BLE001 a plug-in may do anything at import: that is a finding, not a crash
         return Answer.failed(job, f"cannot be loaded: {_said(why)}", mend=f"reinstall {job.module}, or remove it")
     try:
@@ -113,6 +114,7 @@ def _performed(check: Check, job: Job) -> Answer:
         owned=job.owned,
         manifest_path=job.manifest_path,
         places=job.places,
+        facts=job.facts,
     )
     findings = _sound_findings(check.run(job.subject, context), job)
     kept = {d: Kept(name=n, media_type=m, content=c) for d, (n, m, c) in context.kept.items()}
@@ -199,7 +201,8 @@ def _finding(found: object, job: Job) -> Finding | str:
         if place is not None:
             place = msgspec.structs.replace(place, file=_fit(place.file, MOST_CHARACTERS["message"]))
         words = {name: _cut(getattr(found, name), name) for name in MOST_CHARACTERS}
-        named = tuple(_fit(digest, MOST_NAME) for digest in found.evidence[:MOST_NAMED])
+        digests = msgspec.convert(found.evidence, tuple[str, ...])
+        named = tuple(_fit(digest, MOST_NAME) for digest in digests[:MOST_NAMED])
         whole = _round_trip(msgspec.structs.replace(found, place=place, evidence=named, **words), Finding)
     except Exception as why:  # noqa: BLE001 its fields may be anything
         return _said(why)

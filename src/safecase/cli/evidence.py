@@ -307,7 +307,9 @@ def _json(source: BinaryIO, wanted: str) -> object:
         raise UsageError(f"{_named(source)} is more than {MOST_BYTES:,} bytes", mend="keep what is long elsewhere")
     try:
         return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
+    except RecursionError as why:
+        raise UsageError(f"{_named(source)} is nested too deep", mend=f"give {wanted} that is flatter") from why
+    except (msgspec.DecodeError, UnicodeDecodeError) as why:
         message = f"{_named(source)} is not JSON: {_shown(str(why), 200)}"
         raise UsageError(message, mend=f"give {wanted} as JSON") from why
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safecase.errors import ManifestError, SafecaseError
-from safecase.readers import yaml_places
+from safecase.readers import regular_files, yaml_places
 from safecase.readers.text import shown
 from safecase.readers.yaml_places import Document, Fault
 from safecase.vocabulary import Attestation, Place
@@ -66,8 +66,7 @@ def _document(file: Path, root: Path) -> Document:
         if not inside or not file.is_file():
             message = "this is no file of the service's own folder"
             raise ManifestError([_fault_of(file, root, message, "keep attestations as plain files in it")])
-        with file.open("rb") as source:
-            content = source.read(MOST_BYTES + 1)
+        content = regular_files.read(file, most=MOST_BYTES, follow=True)
     except OSError as why:
         message = f"the file cannot be read: {why.strerror}"
         raise ManifestError([_fault_of(file, root, message, "make it readable")]) from why

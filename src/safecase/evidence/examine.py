@@ -65,7 +65,7 @@ def continues(content: bytes, before: Head | None, after: Head) -> bool:
     if lines.pop():
         return False
     for line in lines:
-        record = _record(line)
+        record = read_line(line)
         if isinstance(record, str) or (record.seq, record.prev) != (seq, prev):
             return False
         seq, prev = seq + 1, record.id
@@ -109,18 +109,20 @@ def _whole(lines: Sequence[bytes]) -> Iterator[Record]:
     """Give the records up to the first that does not fit: the quick way, as nearly always all do."""
     prev = FIRST
     for seq, line in enumerate(lines):
-        record = _record(line)
+        record = read_line(line)
         if isinstance(record, str) or record.seq != seq or record.prev != prev:
             return
         prev = record.id
         yield record
 
 
-def _record(line: bytes) -> Record | str:
+def read_line(line: bytes) -> Record | str:
     """Read one line; a text says why it is no record."""
     try:
         record = DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
+    except RecursionError:
+        return "is no record: it is nested too deep"
+    except (msgspec.DecodeError, UnicodeDecodeError) as why:
         return f"is no record: {shown(str(why), 120)}"
     if id_of(line, record.id) != record.id:
         return "was changed: its content does not give its id"
@@ -151,7 +153,7 @@ def _attribution(records: Sequence[Record], head: Head) -> Flaw | None:
 
 
 def _first_flaw(lines: Sequence[bytes], unended: bytes, head: Head, *, trusted: bool) -> Flaw | None:
-    found = [_record(line) for line in lines]
+    found = [read_line(line) for line in lines]
     expected = _expected(found, head) if trusted else {}
     prev = FIRST
     for index, record in enumerate(found):

@@ -4,6 +4,8 @@ An append writes the head that will be true to head.next.json, then the artefact
 head; each step is synced before the next. Whoever comes after a crash finds either the lines that head.next.json
 tells of, whole, and finishes the append, or a part of them, and takes it back. A tail that neither head tells of is
 no remnant: somebody wrote it by hand.
+
+A ledger may have come with a repository: what is a link, a pipe or a device is neither read nor written through.
 """
 
 from __future__ import annotations
@@ -19,6 +21,12 @@ from safecase.evidence import durable, objects
 from safecase.evidence.examine import continues
 from safecase.evidence.lock import locked
 from safecase.evidence.seal import Head, head_from
+from safecase.readers import regular_files
+from safecase.readers.text import shown
+
+MOST_LINES = 1 << 30
+"""Bytes of evidence.jsonl: more than half a million records."""
+MOST_HEAD = 16 * 1024 * 1024
 
 
 class Standing(NamedTuple):
@@ -41,8 +49,9 @@ class Standing(NamedTuple):
 class Journal:
     """The lines, the heads and the artefacts of one ledger."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, below: Path | None = None) -> None:
         self.path = path
+        self._below = below or _home_of(path)
         self.lines = path / "evidence.jsonl"
         self.objects = path / "objects"
         self._head = path / "head.json"
@@ -52,6 +61,7 @@ class Journal:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Standing]:
         """Hold off writers; nothing is written, so a ledger on a read-only disk can be read."""
+        self._refuse_odd()
         if not any(file.exists() for file in (self.lines, self._head, self._next)):
             yield Standing(None, head_there=False, size=0, remnant=False)
             return
@@ -61,6 +71,7 @@ class Journal:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Standing]:
         """Hold off everybody; what a crash left is finished or taken back before."""
+        self._refuse_odd()
         self.path.mkdir(parents=True, exist_ok=True)
         with locked(self._lock):
             standing = self._standing()
@@ -73,7 +84,7 @@ class Journal:
         """Give the lines, without what a crash left of an append."""
         if not standing.size:
             return b""
-        content = self.lines.read_bytes()
+        content = regular_files.read(self.lines, most=MOST_LINES)
         return content[: standing.kept] if standing.remnant else content
 
     def extend(self, standing: Standing, head: Head, lines: bytes, artefacts: Mapping[str, bytes]) -> None:
@@ -102,6 +113,18 @@ class Journal:
                 exit_code=3,
             ) from why
 
+    def _refuse_odd(self) -> None:
+        link = regular_files.link_in(self.objects, self._below)
+        odd = [file for file in (self.lines, self._head, self._next, self._lock) if not regular_files.is_plain(file)]
+        if link is None and not odd:
+            return
+        what = f"{shown(str(link), 200)} is a link" if link else f"{shown(str(odd[0]), 200)} is no file of its own"
+        raise EvidenceError(
+            f"{what}: no evidence is read or written through it",
+            mend="remove it, or name the folder itself under settings.ledger",
+            exit_code=3,
+        )
+
     def _standing(self) -> Standing:
         own = _content(self._head)
         head = head_from(own) if own is not None else None
@@ -117,9 +140,8 @@ class Journal:
         return plain._replace(remnant=plain.kept <= size <= max(covered, plain.kept))
 
     def _leads(self, standing: Standing, following: Head) -> bool:
-        with self.lines.open("rb") as lines:
-            lines.seek(standing.kept)
-            return continues(lines.read(), standing.head, following)
+        content = regular_files.read(self.lines, most=MOST_LINES)
+        return continues(content[standing.kept :], standing.head, following)
 
     def _recover(self, standing: Standing) -> None:
         if standing.head is not None and standing.head == head_from(_content(self._next) or b""):
@@ -137,8 +159,14 @@ class Journal:
         self._next.unlink(missing_ok=True)
 
 
+def _home_of(path: Path) -> Path:
+    """Give the folder below which no part of a ledger's path may be a link: a repository can bring `.safecase`."""
+    parts = path.parts
+    return Path(*parts[: parts.index(".safecase")]) if ".safecase" in parts else path.parent
+
+
 def _content(file: Path) -> bytes | None:
     try:
-        return file.read_bytes()
+        return regular_files.read(file, most=MOST_HEAD)
     except FileNotFoundError:
         return None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safecase.errors import UsageError
+from safecase.readers import regular_files
 from safecase.readers.text import shown
 from safecase.vocabulary import Noun
 
@@ -153,8 +154,8 @@ def _read_private(file: Path) -> Ed25519PrivateKey:
 
 
 def _bounded(file: Path) -> bytes:
-    with file.open("rb") as source:
-        return source.read(_MOST_BYTES)
+    # A link is fine here: secrets are mounted into containers as links, and no repository names this file.
+    return regular_files.read(file, most=_MOST_BYTES, follow=True)
 
 
 def _private(content: bytes, where: str) -> Ed25519PrivateKey:

@@ -29,19 +29,17 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
 
 
 def _opened(path: Path, shared: bool) -> int | None:
+    # Neither through a link, nor waiting for the other end of a pipe.
+    careful = 0 if sys.platform == "win32" else os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644) if sys.platform != "win32" else _win(path)
+        return os.open(path, os.O_RDWR | os.O_CREAT | careful, 0o644)
     except OSError:
         if not shared:
             raise
     try:
-        return os.open(path, os.O_RDONLY)
+        return os.open(path, os.O_RDONLY | careful)
     except OSError:
         return None  # a ledger that cannot be written to needs no lock to be read
-
-
-def _win(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT)
 
 
 def _wait(handle: int, path: Path, shared: bool) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from safecase.errors import EvidenceError, UsageError
 from safecase.evidence import keys, objects
-from safecase.evidence.examine import DECODER, Examined, Flaw, backward_clocks, examine, sealed_by_others
+from safecase.evidence.examine import Examined, Flaw, backward_clocks, examine, read_line, sealed_by_others
 from safecase.evidence.journal import Journal, Standing
 from safecase.evidence.record import FIRST, MOST_BYTES, Draft, Record, bare, chained, normalised, stamp
 from safecase.evidence.seal import Head, broken_seal, sealed, segments
+from safecase.readers.text import shown
 from safecase.vocabulary import Noun
 
 TAMPERED = "find out who changed it; keep it aside, and assess again into a new ledger"
@@ -42,11 +43,14 @@ class Sealing(Noun, frozen=True):
 
 
 class Ledger:
-    """A folder of evidence. One that is not there is an empty one; the first append makes it."""
+    """A folder of evidence. One that is not there is an empty one; the first append makes it.
 
-    def __init__(self, path: Path | str) -> None:
+    No part of its path below the folder `below` may be a link.
+    """
+
+    def __init__(self, path: Path | str, *, below: Path | None = None) -> None:
         self.path = Path(path)
-        self._journal = Journal(self.path)
+        self._journal = Journal(self.path, below)
 
     def append(self, drafts: Sequence[Draft], objects: Mapping[str, bytes] | None = None) -> tuple[Record, ...]:
         """Keep what was seen, with its artefacts; when this returns, a power cut cannot take it back.
@@ -61,7 +65,7 @@ class Ledger:
         try:
             with self._journal.writing() as standing:
                 self._refuse_changed(standing)
-                lines, head = _grown(standing, ready, artefacts)
+                lines, records, head = _grown(standing, ready, artefacts)
                 self._journal.extend(standing, head, b"".join(lines), artefacts)
         except OSError as why:
             raise EvidenceError(
@@ -69,7 +73,7 @@ class Ledger:
                 mend="make room or make the folder writable, and run it again; or choose another ledger",
                 exit_code=3,
             ) from why
-        return tuple(DECODER.decode(line) for line in lines)
+        return records
 
     def read(self) -> tuple[Record, ...]:
         """Give all records, checked against each other and the head's signature; EvidenceError where one was changed.
@@ -97,8 +101,10 @@ class Ledger:
             return Sealing(signer=signer, trusted=True)
         covered = f"records {other.start} to {other.end - 1} of the evidence are"
         if other.seal.signer is None:
-            return Sealing(signer=signer, trusted=False, note=f"{covered} not signed: no key could be had")
+            note = f"{covered} not signed, as no key could be had: they count only in the run that collected them"
+            return Sealing(signer=signer, trusted=False, note=note)
         note = f"{covered} signed by {other.seal.key_id}, which is no key of this user"
+        note += ": they count only for a gate that names it (--key)"
         return Sealing(signer=signer, trusted=False, note=note)
 
     def verify(self, *, key: str | Sequence[str] | None = None, require_signature: bool = False) -> Verification:
@@ -169,13 +175,16 @@ class Ledger:
         return EvidenceError(message, mend=TAMPERED, first_bad=flaw.first_bad)
 
 
-def _grown(standing: Standing, drafts: Sequence[Draft], artefacts: Mapping[str, bytes]) -> tuple[list[bytes], Head]:
+def _grown(
+    standing: Standing, drafts: Sequence[Draft], artefacts: Mapping[str, bytes]
+) -> tuple[list[bytes], tuple[Record, ...], Head]:
     """Give each draft its place in the chain, and the head that will count then."""
     key = keys.to_sign()
     signer = keys.signer_of(key).key_id if key is not None else ""
     at = stamp(datetime.now(UTC))
     seq, prev = (standing.head.seal.records, standing.head.seal.head) if standing.head else (0, FIRST)
-    lines = []
+    lines: list[bytes] = []
+    records: list[Record] = []
     for number, draft in enumerate(drafts, seq):
         kept = [a for a in draft.artefacts if f"sha256:{bare(a)}" in artefacts]
         prev, line = chained(draft, seq=number, prev=prev, at=at, signer=signer, kept=kept)
@@ -184,9 +193,16 @@ def _grown(standing: Standing, drafts: Sequence[Draft], artefacts: Mapping[str, 
                 f"a record of {draft.check} is {len(line):,} bytes; {MOST_BYTES:,} are kept at the most",
                 mend="keep what is long as an artefact",
             )
+        record = read_line(line)
+        if isinstance(record, str):
+            # One line that nobody can read would close the whole ledger.
+            message = f"what {shown(draft.check)} gave cannot be kept, since it {record}"
+            raise UsageError(message, mend="a defect of the check: report it")
+        records.append(record)
         lines.append(line + b"\n")
     size = standing.kept + sum(map(len, lines))
-    return lines, sealed(standing.head, records=seq + len(drafts), size=size, head=prev, at=at, key=key)
+    head = sealed(standing.head, records=seq + len(drafts), size=size, head=prev, at=at, key=key)
+    return lines, tuple(records), head
 
 
 def _wrong_signer(head: Head | None, wanted: Sequence[str], require_signature: bool) -> Flaw | None:

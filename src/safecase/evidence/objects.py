@@ -10,8 +10,12 @@ from pathlib import Path
 from safecase.errors import EvidenceError, UsageError
 from safecase.evidence import durable
 from safecase.evidence.record import bare
+from safecase.readers import regular_files
 from safecase.readers.text import shown
 from safecase.vocabulary import digest_of
+
+MOST_BYTES = 256 * 1024 * 1024
+"""Of one artefact: checks keep at most 32 MiB, other programs may keep more."""
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -23,7 +27,10 @@ def keep(folder: Path, objects: Mapping[str, bytes]) -> None:
         if digest_of(content) != f"sha256:{bare(digest)}":
             raise UsageError(f"the artefact {shown(digest)} has another digest", mend="name it with digest_of(content)")
         file = _file(folder, digest)
-        if file.is_file() and file.stat().st_size == len(content) and file.read_bytes() == content:
+        if file.parent.is_symlink():
+            message = f"the artefact {shown(digest)} would be written through the link {shown(str(file.parent), 200)}"
+            raise EvidenceError(message, mend="remove the link", exit_code=3)
+        if _holds(file, content):
             continue
         file.parent.mkdir(parents=True, exist_ok=True)
         durable.write(file, content)
@@ -38,7 +45,7 @@ def load(folder: Path, digest: str) -> bytes:
     """Give an artefact, checked against its digest."""
     file = _file(folder, digest)
     try:
-        content = file.read_bytes()
+        content = regular_files.read(file, most=MOST_BYTES)
     except FileNotFoundError:
         raise UsageError(
             f"the ledger keeps no artefact {digest}", mend="safecase evidence show names those it keeps"
@@ -57,6 +64,13 @@ def clear_remnants(folder: Path) -> None:
     for file in folder.glob(f"*/{durable.PREFIX}*"):
         with contextlib.suppress(OSError):
             file.unlink()
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    try:
+        return regular_files.read(file, most=len(content)) == content
+    except OSError:
+        return False
 
 
 def is_digest(text: str) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -26,12 +27,14 @@ DEEPEST = 64
 
 Ttl: TypeAlias = Annotated[int, Meta(ge=0, le=LONGEST_TTL)] | Annotated[float, Meta(ge=0, le=LONGEST_TTL)]
 Word: TypeAlias = Annotated[str, Meta(min_length=1, max_length=400)]
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=8192)]
+"""Of a part of the service: it may hold a path."""
 
 
 class SubjectDigest(Noun, frozen=True):
     """What the evidence is about, by name and by the SHA-256 that it had (64 hexadecimal digits)."""
 
-    name: Word
+    name: Name
     sha256: str
 
 
@@ -128,7 +131,7 @@ def moment_of(text: str) -> datetime:
 
 def chained(draft: Draft, *, seq: int, prev: str, at: str, signer: str, kept: Iterable[str]) -> tuple[str, bytes]:
     """Give the id and the line of a normalised draft at its place in the chain."""
-    metrics = [m for m in draft.metrics if all(math.isfinite(x) for x in (m.value, m.low, m.high) if x is not None)]
+    metrics = [m for m in draft.metrics if _is_finite(m)]
     body = msgspec.to_builtins(msgspec.structs.replace(draft, metrics=tuple(metrics)))
     body.update(schema="safecase/evidence/1", seq=seq, prev=prev, recorded_at=at, signer=signer, kept=sorted(kept))
     if len(metrics) < len(draft.metrics):
@@ -136,6 +139,11 @@ def chained(draft: Draft, *, seq: int, prev: str, at: str, signer: str, kept: It
         body["note"] = "; ".join(filter(None, (draft.note, f"left out, as no number came: {left}")))
     name = hashlib.sha256(canonical(body)).hexdigest()
     return name, canonical({**body, "id": name})
+
+
+def _is_finite(metric: Metric) -> bool:
+    numbers = (metric.value, metric.low, metric.high, metric.threshold)
+    return all(math.isfinite(number) for number in numbers if number is not None)
 
 
 def id_of(line: bytes, claimed: str) -> str:
@@ -170,7 +178,17 @@ def drafted(value: object, *, file: str) -> Draft:
     known["evaluated_at"] = stamp(moment_of(known["evaluated_at"]))
     known["extra"] = {**known.get("extra", {}), **unknown}
     subjects = msgspec.convert(known.pop("subjects"), tuple[SubjectDigest, ...])
-    return Draft(subjects=subjects, **{name: _converted(name, given) for name, given in known.items()})
+    draft = Draft(subjects=subjects, **{name: _converted(name, given) for name, given in known.items()})
+    if _says_better(draft):
+        message = f"`verdict` is {draft.verdict}, and a finding says worse"
+        raise ManifestError([_fault(file, message, "give the worst verdict of the findings")])
+    return draft
+
+
+def _says_better(draft: Draft) -> bool:
+    """A verdict that is better than its own findings would be taken for a pass somewhere."""
+    found = {finding.verdict for finding in draft.findings}
+    return (draft.verdict != "fail" and "fail" in found) or (draft.verdict == "pass" and "unknown" in found)
 
 
 _TYPES: Mapping[str, Any] = {  # a type: what msgspec converts to
@@ -204,8 +222,8 @@ def _check_subjects(subjects: Sequence[Mapping[str, str]]) -> None:
     for subject in subjects:
         if not _DIGEST.fullmatch(bare(subject["sha256"])):
             raise ValueError(f"the sha256 of `{shown(subject['name'])}` is not 64 hexadecimal digits")
-    names = [subject["name"] for subject in subjects]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    times = Counter(subject["name"] for subject in subjects)
+    twice = sorted(name for name, count in times.items() if count > 1)
     if twice:
         raise ValueError(f"`{shown(twice[0])}` is named twice")
 

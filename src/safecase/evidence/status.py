@@ -61,14 +61,21 @@ def newest(
     """Give the record of one group that counts, and where it stands.
 
     That is the newest which is not void: evidence about another digest hides nothing, and a newer `unknown` is not
-    masked by an older pass. A record that is void is not given: what it says no longer counts.
+    masked by an older pass. A record that is void is not given: what it says no longer counts. A failure that is too
+    old puts no older failure out of force which still counts: one more failure makes nothing better.
     """
     past = [record for record in records if record.moment <= at]
+    latest: tuple[Record, EvidenceState] | None = None
     for record in sorted(past, key=_order, reverse=True):
         state = state_of(record, subjects_now, at, revoked, recalled)
-        if state != "void":
+        if state == "void":
+            continue
+        latest = latest or (record, state)
+        if record.verdict != "fail":
+            break
+        if state != "stale":
             return record, state
-    return None, "void" if past else "missing"
+    return latest if latest is not None else (None, "void" if past else "missing")
 
 
 def by_group(records: Iterable[Record]) -> Mapping[Group, tuple[Record, ...]]:

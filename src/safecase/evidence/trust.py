@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+import msgspec
+
+from safecase.evidence import keys
 from safecase.evidence.record import Record
+
+NO_BOUNDS: Mapping[str, int] = MappingProxyType({})
 
 
 class Trust(NamedTuple):
@@ -17,14 +23,38 @@ class Trust(NamedTuple):
     """What this very run collects counts too, although no key could be had to sign it."""
 
 
-def counting(records: Iterable[Record], trust: Trust | None, start: int) -> tuple[Record, ...]:
-    """Keep the records that count; all of them where `trust` is None. `start` is the first that this run appended.
+def trusted(key: str | None = None) -> Trust:
+    """Trust what one key (a file, or an id) signed; without one, what our own keys did and what this run collects."""
+    if key is not None:
+        return Trust((keys.trusted_by(key),), this_run=False)
+    return Trust(tuple(signer.fingerprint for signer in keys.own()))
 
-    `Ledger.read` has checked that each was sealed by the signer that it names.
+
+def counting(
+    records: Iterable[Record],
+    trust: Trust | None,
+    start: int,
+    *,
+    service: str = "",
+    most_days: Mapping[str, int] = NO_BOUNDS,
+) -> tuple[Record, ...]:
+    """Keep the records that count by `trust` (None for `trusted()`), none longer than its check's control allows.
+
+    `start` is the first that this run appended; `service` leaves out those of another service; `most_days` holds the
+    longest time to live by check. `Ledger.read` has checked that each was sealed by the signer that it names.
     """
-    if trust is None:
-        return tuple(records)
-    return tuple(r for r in records if _signed_by(r, trust.keys) or (trust.this_run and r.seq >= start))
+    whose = trust or trusted()
+    return tuple(
+        _bounded(record, most_days)
+        for record in records
+        if (_signed_by(record, whose.keys) or (whose.this_run and record.seq >= start))
+        and (not service or record.service in ("", service))
+    )
+
+
+def _bounded(record: Record, most_days: Mapping[str, int]) -> Record:
+    most = most_days.get(record.check, record.ttl_days)
+    return record if record.ttl_days <= most else msgspec.structs.replace(record, ttl_days=most)
 
 
 def _signed_by(record: Record, keys: tuple[str, ...]) -> bool:

@@ -17,7 +17,11 @@ from typing import NamedTuple
 import msgspec
 
 from safecase.errors import CollectError
+from safecase.readers import regular_files
 from safecase.readers.repository import Entry
+
+MOST_REMEMBERED = 64 * 1024 * 1024
+"""Bytes of the file that remembers."""
 
 SETTLED_NS = 2_000_000_000
 """A file changed within the last two seconds may change again within the same time stamp: it is not remembered."""
@@ -42,7 +46,9 @@ class Digests:
         self._changed = False
         if memory is not None:
             with contextlib.suppress(OSError, msgspec.MsgspecError):
-                self._known = msgspec.json.decode(memory.read_bytes(), type=dict[str, Known])
+                self._known = msgspec.json.decode(
+                    regular_files.read(memory, most=MOST_REMEMBERED), type=dict[str, Known]
+                )
 
     def file(self, entry: Entry) -> str:
         """Give the digest (64 hex digits) of a listed file."""
@@ -57,7 +63,7 @@ class Digests:
 
     def save(self) -> None:
         """Remember; where that is not possible the next run hashes again."""
-        if self._memory is None or not self._changed:
+        if self._memory is None or not self._changed or regular_files.link_in(self._memory, self._root):
             return
         with contextlib.suppress(OSError):
             self._memory.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from safecase.errors import CollectError
+from safecase.readers import regular_files
+
+NEVER_GIVEN = frozenset({"SAFECASE_SIGNING_KEY"})
+"""A manifest decides where its references are sent: to an endpoint, for one."""
 
 MOST_SECRET = 64 * 1024
 """Bytes of a file that `${file:path}` stands for."""
@@ -20,6 +24,10 @@ def resolve(reference: str, root: Path) -> str:
     def replace(found: re.Match[str]) -> str:
         kind, name = found[1], found[2]
         if kind == "env":
+            if name in NEVER_GIVEN:
+                raise CollectError(
+                    f"{name} is Safecase's own secret, which no manifest may ask for", mend="name another variable"
+                )
             if name not in os.environ:
                 raise CollectError(f"the environment has no {name}", mend=f"export {name}=… before the assessment")
             return os.environ[name]
@@ -32,13 +40,8 @@ def resolve(reference: str, root: Path) -> str:
 
 
 def _secret_file(path: Path) -> str:
-    if not path.is_file():
-        raise ValueError("it is no file")
-    with path.open("rb") as file:
-        content = file.read(MOST_SECRET + 1)
-    if len(content) > MOST_SECRET:
-        raise ValueError(f"it is larger than {MOST_SECRET // 1024} KiB")
-    return content.decode("utf-8").strip()
+    # A link is allowed: that is how secrets are mounted into a container.
+    return regular_files.read(path, most=MOST_SECRET, follow=True).decode("utf-8").strip()
 
 
 def address_digest(url: str, root: Path) -> str:

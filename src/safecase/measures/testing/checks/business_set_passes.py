@@ -8,7 +8,7 @@ from safecase.checks import Context, Estimate, check
 from safecase.engines.statistics import wilson
 from safecase.errors import CollectError, ManifestError
 from safecase.measures.testing.evaluation import Evaluation, evaluate
-from safecase.measures.testing.transcript import Transcript
+from safecase.measures.testing.transcript import Masks, Transcript
 from safecase.readers import suites
 from safecase.readers.suites import Row
 from safecase.readers.text import shown
@@ -64,7 +64,8 @@ def business_set_passes(suite: Suite, ctx: Context) -> Iterator[Finding]:
 
     Wilson's 95 % interval of the share of rows is held against `threshold`: it passes when the lower bound reaches it,
     fails when the upper bound does not, and is unknown in between: then there are too few rows. More than a fifth of
-    rows without an answer is unknown too. All questions and answers are kept as evidence.
+    rows without an answer is unknown too. All questions and answers are kept as evidence, without the endpoint's key
+    and the canary of `testing.attacks`.
 
     ## How to mend it
     Look at the rows that failed. Where the service is wrong, mend its prompt, its documents or its model; where the
@@ -86,14 +87,14 @@ def business_set_passes(suite: Suite, ctx: Context) -> Iterator[Finding]:
                 suite, fault.message, mend=fault.mend, place=fault.place, rule="unreadable", key=fault.message
             )
         return
-    key = ctx.secret(suite.endpoint.key)
+    masks = ((_canary(ctx), "<canary>"), (ctx.secret(suite.endpoint.key), "<key>"))
 
     def remaining() -> float:
         return max(0.0, ctx.remaining() - RESERVE_S)
 
     with OpenAITarget(suite.endpoint, secret=ctx.secret, owned=ctx.owned, remaining=remaining) as target:
         found = evaluate(target, rows, repeats=suite.declared.repeats, remaining=remaining)
-    kept = ctx.keep(_transcript(found, key), name=f"{suite.declared.id}.jsonl", media_type="application/jsonl")
+    kept = ctx.keep(_transcript(found, masks), name=f"{suite.declared.id}.jsonl", media_type="application/jsonl")
     yield _finding(suite, ctx, found, rows, kept)
 
 
@@ -118,7 +119,9 @@ def _finding(suite: Suite, ctx: Context, found: Evaluation, rows: tuple[Row, ...
         return business_set_passes.passed(suite, told + failed, kept, place=place)
     if high < threshold:
         mend = "mend what the rows that failed have in common; their answers are in the transcript"
-        return business_set_passes.failed(suite, told + failed, kept, place=place, mend=mend)
+        # A line for each row: a baseline that knows these does not know the next one.
+        key = "\n".join(sorted(" ".join(row.splitlines()) for row in found.failed_rows))
+        return business_set_passes.failed(suite, told + failed, kept, key=key, place=place, mend=mend)
     best = wilson(found.n, found.n).low
     if best < threshold:
         told += f"; with {answered} rows nothing above {100 * best:.0f} % can be shown"
@@ -158,12 +161,20 @@ def _content(suite: Suite, ctx: Context) -> bytes:
         ) from why
 
 
-def _transcript(found: Evaluation, key: str) -> bytes:
-    transcript = Transcript(((key, "<key>"),))
+def _canary(ctx: Context) -> str:
+    """Give what must not be kept; a canary that cannot be resolved here is no reason not to ask."""
+    try:
+        return ctx.secret(ctx.manifest.testing.attacks.canary).strip()
+    except CollectError:
+        return ""
+
+
+def _transcript(found: Evaluation, masks: tuple[tuple[str, str], ...]) -> bytes:
+    transcript, masked = Transcript(masks), Masks(masks)
     for one in found.asked:
-        line: dict[str, object] = {"row": one.row.id, "messages": transcript.turns(one.row.conversation)}
+        line: dict[str, object] = {"row": masked(one.row.id), "messages": transcript.turns(one.row.conversation)}
         if one.reply is None:
-            transcript.add(line | {"error": one.error})
+            transcript.add(line | {"error": masked(one.error)})
         else:
-            transcript.add(line | transcript.told(one.reply) | {"lacks": list(one.faults)})
+            transcript.add(line | transcript.told(one.reply) | {"lacks": [masked(fault) for fault in one.faults]})
     return transcript.content()
