@@ -19,7 +19,7 @@ def export(service: Path | None, form: str, outputs: tuple[Path, ...]) -> None:
     \b
     Examples:
       safecase export --format json
-      safecase export -o case.html
+      safecase export -o case.html -o case.sarif -o junit:results/case.xml
     """
     from safecase.assess.assessment import Wishes, conclude, prepare
     from safecase.cli import assessing, output

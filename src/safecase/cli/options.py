@@ -8,11 +8,21 @@ from typing import Any, TypeVar
 
 import click
 
+from safecase.export import FORMATS, SUFFIXES, known
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Format(click.Choice[str]):
+    """A format of ours, told in the help, or one of a plug-in."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value if value not in self.choices and known(value) else super().convert(value, param, ctx)
+
 
 service_argument = click.argument("service", required=False, type=click.Path(path_type=Path), metavar="[DIR|FILE]")
 format_option = click.option(
-    "--format", "form", type=click.Choice(["text", "json", "html"]), default="text", help="What is printed on stdout."
+    "--format", "form", type=_Format(tuple(FORMATS)), default="text", help="What is printed on stdout."
 )
 output_option = click.option(
     "-o",
@@ -20,8 +30,8 @@ output_option = click.option(
     "outputs",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the case to FILE as well, its format by suffix (.html .json .txt); may be repeated.",
+    metavar="[FORMAT:]FILE",
+    help=f"Write the case to FILE as well, its format by suffix ({' '.join(SUFFIXES)}); may be repeated.",
 )
 
 
@@ -46,6 +56,9 @@ def run_options(command: Command) -> Command:
                 multiple=True,
                 metavar="HOST",
                 help="This host beyond loopback is yours to test; kept in the evidence.",
+            ),
+            click.option(
+                "--allow-local-code", "local_code", is_flag=True, help="Run the check files of settings.checks, too."
             ),
         )
     ):

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from safecase.assess.assessment import Prepared
 from safecase.cli import console
 from safecase.errors import UsageError
-from safecase.export import format_of, render
+from safecase.evidence import durable
+from safecase.export import output_of, render
 from safecase.export.html import RecordView
 from safecase.vocabulary import Case
 
 
 def writable(outputs: Sequence[Path]) -> None:
     """Refuse a path that cannot be written or whose suffix names no format, before anything is run."""
-    for path in outputs:
-        format_of(str(path))
+    for named in outputs:
+        path = output_of(str(named)).path
         if not path.parent.is_dir():
             raise UsageError(f"{path.parent} is no folder", mend=f"mkdir -p {path.parent}")
         if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
@@ -27,19 +27,10 @@ def writable(outputs: Sequence[Path]) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole: to a temporary one beside it, then renamed."""
+    """Write a file whole or not at all."""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        durable.write(path, content)
     except OSError as why:
-        raise UsageError(f"{path} cannot be written: {why.strerror}", mend="choose another file with -o") from why
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as why:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
         raise UsageError(f"{path} cannot be written: {why.strerror}", mend="choose another file with -o") from why
 
 
@@ -48,8 +39,10 @@ def give(
 ) -> None:
     """Print the case and write it to every file asked for."""
     records = views(prepared)
-    for path in outputs:
-        write(path, render(case, format_of(str(path)), records=records, extra=extra))
+    within = _within(prepared.service.root)
+    for named in outputs:
+        form_of_file, path = output_of(str(named))
+        write(path, render(case, form_of_file, records=records, extra=extra, within=within))
     width, unicode = console.screen()
     console.result(
         render(
@@ -61,8 +54,16 @@ def give(
             colour=console.coloured(),
             unicode=unicode,
             folder=_elsewhere(prepared.service.root),
+            within=within,
         )
     )
+
+
+def _within(root: Path) -> str:
+    """Say where the service lies in its git repository; empty where it is all of it, or there is none."""
+    root = root.resolve()
+    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    return "" if root == top else root.relative_to(top).as_posix()
 
 
 def _elsewhere(root: Path) -> str:
@@ -72,8 +73,10 @@ def _elsewhere(root: Path) -> str:
 
 
 def remember(case: Case, prepared: Prepared) -> None:
-    """Write the case where `safecase show` and other programs find it; a folder that is read-only keeps none."""
+    """Write the case where other programs find it; a folder that is read-only, or a link to elsewhere, keeps none."""
     folder = prepared.service.root / ".safecase"
+    if folder.is_symlink():
+        return
     with contextlib.suppress(OSError, UsageError):
         folder.mkdir(exist_ok=True)
         write(folder / "case.json", render(case, "json", records=views(prepared)))
