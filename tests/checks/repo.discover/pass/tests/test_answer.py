@@ -1,0 +1,3 @@
+import anthropic
+
+JUDGE_MODEL = "claude-3-5-haiku-20241022"
