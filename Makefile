@@ -15,7 +15,7 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo demo-hardened test check lint types imports docs docs-check self format lock bench clean dev
+.PHONY: help demo demo-hardened test check lint types imports docs docs-check docs-site self format lock bench clean dev
 
 help: ## this page
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,8 +34,8 @@ test: $(READY) ## every test, in parallel
 check: $(READY) lint types imports docs-check ## lint, strict types, import directions, docs drift
 
 lint: $(READY) ## ruff and deptry
-	$(BIN)/ruff format --check src tests bench tools
-	$(BIN)/ruff check src tests bench tools
+	$(BIN)/ruff format --check src tests bench tools plugins
+	$(BIN)/ruff check src tests bench tools plugins
 	$(BIN)/deptry src
 
 types: $(READY) ## mypy --strict
@@ -52,16 +52,21 @@ docs-check: $(READY) ## the reference pages and the compiled catalogue say what 
 	$(BIN)/python tools/compile_catalogue.py --check
 	$(BIN)/python tools/reference.py --check
 
+docs-site: $(READY) docs ## the documentation as a site, in build/site
+	$(UV) tool run --quiet --from mkdocs==1.6.1 mkdocs build --strict
+
 self: $(READY) ## Safecase's own case
 	$(BIN)/safecase gate
 
 format: $(READY) ## ruff's formatter and its safe fixes
-	$(BIN)/ruff format src tests bench tools
-	$(BIN)/ruff check --fix src tests bench tools
+	$(BIN)/ruff format src tests bench tools plugins
+	$(BIN)/ruff check --fix src tests bench tools plugins
 
 bench: $(READY) ## the measured numbers of docs/benchmarks.md
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/core.py
+	$(BIN)/python bench/catalogue.py
+	$(BIN)/python bench/init.py
 
 lock: $(UV) ## resolve the locked requirements anew
 	tools/lock.sh

@@ -12,7 +12,6 @@ The first parameter's type says on what it runs, the docstring is its page. A ch
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import inspect
 import pkgutil
 import time
@@ -22,11 +21,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from msgspec import structs
+
 from safecase.errors import CollectError, UsageError
 from safecase.service.references import resolve
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Subject
-from safecase.vocabulary import Digest, Finding, Metric, Noun, Place, Severity, digest_of
+from safecase.vocabulary import Digest, Fact, Finding, Metric, Noun, Place, Severity, digest_of
 
 Findings: TypeAlias = Iterable[Finding]
 Runs: TypeAlias = Literal["process", "thread"]
@@ -143,12 +144,19 @@ class Context:
         owned: Sequence[str] = (),
         manifest_path: str = "",
         places: Mapping[str, tuple[int, int]] | None = None,
+        facts: Iterable[Fact] = (),
     ) -> None:
         self.root = root
         self.manifest = manifest
         self.manifest_path = manifest_path
         """safecase.yaml, relative to `root`, for places."""
         self._places = places or {}
+        # From another process a tuple comes as a list.
+        self.facts: Mapping[str, Fact] = {
+            fact.key: structs.replace(fact, value=tuple(fact.value)) if isinstance(fact.value, list) else fact
+            for fact in facts
+        }
+        """Everything that is known of the service, by key: declared and discovered."""
         self.now = now
         self.owned = tuple(owned)
         """Hosts beyond loopback that the user says are theirs (`--i-own-this-target`)."""
@@ -255,14 +263,16 @@ def check(
 
 
 def load() -> Mapping[str, Check]:
-    """Import every check of the nine measures and of installed plug-ins; gives them by id."""
-    # By name, since the measures stand above this module and import it.
+    """Import every check of the nine measures and of installed plug-ins; gives them by id.
+
+    A plug-in that is broken brings none; `safecase.plugins.broken` says why.
+    """
+    # By name, since the measures and the plug-ins stand above this module and import it.
     measures = importlib.import_module("safecase.measures")
     for module in _modules(measures.__path__, "safecase.measures."):
         if ".checks." in module:
             importlib.import_module(module)
-    for entry in importlib.metadata.entry_points(group="safecase.checks"):
-        entry.load()
+    importlib.import_module("safecase.plugins").checks()
     return dict(sorted(REGISTRY.items()))
 
 

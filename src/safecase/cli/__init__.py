@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from safecase.cli.console import Mode
 
 VERBS: Mapping[str, tuple[str, str]] = {
+    "init": ("init:init", "Read a repository and write its safecase.yaml."),
     "demo": ("demo:demo", "Assess an embedded AI service, for a first look."),
     "assess": ("assess:assess", "Look at a service and write its safety case."),
     "gate": ("gate:gate", "Assess, and say go or no-go by exit code."),
@@ -27,13 +28,15 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "baseline": ("baseline:baseline", "Note today's gaps, so that only new ones block."),
     "evidence": ("evidence:evidence", "List, verify and add to what was collected."),
     "catalogue": ("catalogue:catalogue", "Show the controls and threats, or check a catalogue."),
+    "plugins": ("plugins:plugins", "List checks, detectors, probes and exporters by origin."),
+    "completion": ("completion:completion", "Print what lets a shell complete these words."),
     "schema": ("schema:schema", "Print the JSON Schema of safecase.yaml, or an example."),
 }
 
 EPILOG = """\b
 Examples:
   safecase demo                       a real case of an embedded service
-  safecase schema --example           ten lines to start a safecase.yaml with
+  safecase init                       read this repository and write its safecase.yaml
   safecase assess                     the case of the service in this folder
   safecase gate --policy origin/main  in a pipeline
   safecase explain SC-04

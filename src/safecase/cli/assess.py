@@ -30,8 +30,9 @@ def assess(
 ) -> int:
     """Look at the service whose safecase.yaml lies here (or in DIR) and write its safety case.
 
-    Only checks whose evidence is missing, old or void run. It looks and does not judge: the exit code is 0 when it
-    could look, whatever it saw, and 3 when every check that ran could not. `safecase gate` judges.
+    Only checks whose evidence is missing, old or void run; evidence that came with the repository counts where one of
+    your own keys signed it. It looks and does not judge: the exit code is 0 when it could look, whatever it saw, and 3
+    when every check that ran could not. `safecase gate` judges.
 
     \b
     Examples:

@@ -33,18 +33,27 @@ def wishes(
     money: float | None,
     minutes: float | None,
     owned: tuple[str, ...],
+    local_code: bool,
 ) -> Wishes:
     """Take the options of a run; an id that names nothing is refused with the nearest."""
     known = {*catalogue().controls, *load(), *MEASURES}
     for wanted in only:
-        if wanted not in known:
+        if wanted not in known and not wanted.startswith("local."):
             raise UsageError(
                 f"--only {wanted}: no such control, check or measure{console.did_you_mean(wanted, known)}",
                 mend="safecase explain lists them",
             )
     seconds = None if minutes is None else minutes * 60
     return Wishes(
-        only=only, again=again, offline=offline, jobs=jobs, calls=calls, money=money, seconds=seconds, owned=owned
+        only=only,
+        again=again,
+        offline=offline,
+        jobs=jobs,
+        calls=calls,
+        money=money,
+        seconds=seconds,
+        owned=owned,
+        local_code=local_code,
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from safecase.cli.completion import ids as known_ids
+
 
 @click.command()
-@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=known_ids)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def explain(ids: tuple[str, ...], form: str) -> None:
     """Explain controls, checks, measures, manifest keys, words of the vocabulary or exit codes; without ID, list them.

@@ -16,4 +16,4 @@ PROBES: tuple[Probe, ...] = (
     ENCODING_BYPASS,
     MULTI_TURN_ESCALATION,
 )
-"""Every family, in the order in which they are asked."""
+"""Every family that is shipped, in the order in which they are asked; `safecase.plugins.probes()` adds plug-ins'."""

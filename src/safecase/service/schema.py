@@ -457,6 +457,10 @@ class SettingsBlock(Noun, frozen=True):
     attestations: Annotated[str, Meta(description="Folder of attestation files.")] = "attestations"
     exclude: Annotated[Names, Meta(description="Paths (globs) that are not part of the service.")] = ()
     jobs: Annotated[int, Meta(ge=1, le=64)] | None = None
+    checks: Annotated[
+        Names,
+        Meta(description="Check files of this repository, or folders of them; they run with --allow-local-code only."),
+    ] = ()
     check_seconds: Annotated[float, Meta(gt=0, le=86_400, description="How long one check may take.")] = 120.0
     revoked_signers: Annotated[Names, Meta(description="Key ids whose evidence no longer counts.")] = ()
 

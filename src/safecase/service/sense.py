@@ -54,6 +54,7 @@ PATHS = (
     "settings.ledger",
     "settings.attestations",
     "settings.exclude",
+    "settings.checks",
 )
 """Paths of files and folders of the service."""
 
