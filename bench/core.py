@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from safecase.assess.assessment import Wishes, conclude, prepare
+from safecase.assess.assessment import Prepared, Wishes, conclude, prepare
 from safecase.assess.judge import Seen, judge
 from safecase.assess.tailor import tailor
 from safecase.service.read import find, read
@@ -33,6 +33,11 @@ def milliseconds(call: Callable[[], object]) -> float:
     return statistics.median(taken)
 
 
+def judged(prepared: Prepared, seen: dict[str, Seen]) -> object:
+    """Judge what was prepared."""
+    return judge(prepared.decisions, prepared.facing, prepared.catalogue.controls, seen, prepared.known.now)
+
+
 def main() -> None:
     """Print the table."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1])
@@ -43,12 +48,9 @@ def main() -> None:
         d.control: Seen([s for s in prepared.plan.standings if s.check in controls[d.control].checks], (), None, ())
         for d in prepared.decisions
     }
-    now = prepared.known.now
     print(f"{len(controls)} controls, {len(prepared.plan.standings)} pieces of evidence, {len(prepared.facts)} facts")
     print(f"{'tailor':<40} {milliseconds(lambda: tailor(prepared.facts, prepared.catalogue)):>9.3f} ms")
-    print(
-        f"{'judge':<40} {milliseconds(lambda: judge(prepared.decisions, prepared.facing, controls, seen, now)):>9.3f} ms"
-    )
+    print(f"{'judge':<40} {milliseconds(lambda: judged(prepared, seen)):>9.3f} ms")
     print(f"{'read safecase.yaml':<40} {milliseconds(lambda: read(service.path)):>9.3f} ms")
     started = time.perf_counter()
     conclude(prepare(service, Wishes()))

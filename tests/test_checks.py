@@ -16,6 +16,7 @@ from safecase.catalogue.read import catalogue
 from safecase.checks import Check, Context, load
 from safecase.service.digests import Digests
 from safecase.service.discover import discover
+from safecase.service.facts import facts_by_key
 from safecase.service.read import read
 from safecase.vocabulary import Finding
 
@@ -70,10 +71,17 @@ def _found(check: Check, example: str, tmp_path: Path, monkeypatch: pytest.Monke
 
 def _run(check: Check, folder: Path) -> Iterator[Finding]:
     service = read(folder / "safecase.yaml")
-    for subject in discover(service, Digests(folder, None)).subjects:
+    inventory = discover(service, Digests(folder, None))
+    for subject in inventory.subjects:
         if isinstance(subject, check.on):
             context = Context(
-                root=folder, manifest=service.manifest, now=datetime.now(UTC), seconds=60, manifest_path=service.file
+                root=folder,
+                manifest=service.manifest,
+                now=datetime.now(UTC),
+                seconds=60,
+                manifest_path=service.file,
+                places={f.key: (f.place.line, f.place.column) for f in service.facts if f.place},
+                facts=facts_by_key(service.facts, inventory.facts).values(),
             )
             yield from check.run(subject, context)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from safecase.assess.judge import Seen, claim_of, judge
 from safecase.assess.next_steps import mends
-from safecase.assess.summaries import VERDICT_OF, worst
 from safecase.assess.plan import Lacking, Standing
+from safecase.assess.summaries import VERDICT_OF, worst
 from safecase.vocabulary import (
     Attestation,
     CaseVerdict,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from safecase import __version__
+from safecase import plugins
 from safecase.assess.executor import Executor, LocalExecutor
 from safecase.assess.judge import Seen, judge
 from safecase.assess.plan import Known, Lacking, Plan, Standing, Task, affordable, checks_of, plan
@@ -28,8 +28,12 @@ from safecase.service.discover import Inventory, discover
 from safecase.service.facts import facts_by_key
 from safecase.service.flows import diagram
 from safecase.service.read import ServiceDescription
+from safecase.service.schema import SettingsBlock
 from safecase.service.subjects import Repository
 from safecase.vocabulary import Attestation, Case, Decision, Exemption, Fact, Finding, Verdict
+
+UNKNOWN_DAYS = 30
+"""How long evidence lives that is about a control which the catalogue does not know."""
 
 LENIENT = 1.5
 """A check that says beforehand how long it takes may take half as long again before it is stopped."""
@@ -50,9 +54,11 @@ class Wishes(NamedTuple):
     """Hosts beyond loopback that are the user's own."""
     offline: bool = False
     """Ask nothing of the running service."""
+    local_code: bool = False
+    """Run the check files that the repository brings (`settings.checks`)."""
     remember_digests: bool = True
     trust: Trust | None = None
-    """Whose evidence counts; None for everybody's that is in the ledger."""
+    """Whose evidence counts; None for what our own keys signed and this run collects."""
     now: datetime | None = None
 
 
@@ -63,6 +69,9 @@ class Prepared(NamedTuple):
     catalogue: Catalogue
     checks: Mapping[str, Check]
     inventory: Inventory
+    digests: Digests
+    days: Mapping[str, int]
+    """How long evidence of each check lives at the most."""
     facts: Mapping[str, Fact]
     decisions: tuple[Decision, ...]
     facing: tuple[Facing, ...]
@@ -93,14 +102,17 @@ def prepare(service: ServiceDescription, wishes: Wishes) -> Prepared:
     """Read, discover, tailor and plan; nothing is run and nothing is written but the memory of digests."""
     now = wishes.now or datetime.now(UTC)
     memory = service.root / ".safecase" / "cache" / "digests.json" if wishes.remember_digests else None
-    checks = load()
-    inventory = discover(service, Digests(service.root, memory), {key for c in checks.values() for key in c.files})
+    wanted = plugins.wanted_by(service.manifest)
+    checks = {**load(), **(plugins.local_checks(service.root, wanted) if wishes.local_code else {})}
+    digests = Digests(service.root, memory)
+    inventory = discover(service, digests, _files_of(checks))
     facts = facts_by_key(service.facts, inventory.facts)
     rows = catalogue()
     tailoring = Tailoring(facts, rows)
     decisions = tailoring.controls()
-    ledger = Ledger(service.root / service.manifest.settings.ledger)
+    ledger = Ledger(service.root / service.manifest.settings.ledger, below=service.root)
     records = ledger.read()
+    days = _days(checks, rows, service)
     known = Known(
         catalogue=rows,
         checks=checks,
@@ -108,7 +120,9 @@ def prepare(service: ServiceDescription, wishes: Wishes) -> Prepared:
         digests=inventory.digests,
         files=inventory.files,
         manifest=service.manifest,
-        evidence=by_group(counting(records, wishes.trust, len(records))),
+        evidence=by_group(
+            counting(records, wishes.trust, len(records), service=service.manifest.service.id, most_days=days)
+        ),
         now=now,
     )
     unplanned = Plan(tasks=(), standings=(), lacking=())
@@ -118,6 +132,8 @@ def prepare(service: ServiceDescription, wishes: Wishes) -> Prepared:
         catalogue=rows,
         checks=checks,
         inventory=inventory,
+        digests=digests,
+        days=days,
         facts=facts,
         decisions=decisions,
         facing=tailoring.threats(),
@@ -166,9 +182,19 @@ def run(
 
 
 def conclude(prepared: Prepared, *, notes: Sequence[str] = ()) -> Case:
-    """Judge by what the ledger holds now."""
-    records = counting(prepared.ledger.read(), prepared.wishes.trust, prepared.start)
-    known = msgspec.structs.replace(prepared.known, evidence=by_group(records))
+    """Judge by what the ledger holds now; what changed while it was looked at is void."""
+    known = prepared.known
+    if prepared.plan.tasks:
+        after = discover(prepared.service, prepared.digests, _files_of(prepared.checks))
+        known = msgspec.structs.replace(known, digests=after.digests, files=after.files, subjects=after.subjects)
+    records = counting(
+        prepared.ledger.read(),
+        prepared.wishes.trust,
+        prepared.start,
+        service=prepared.service.manifest.service.id,
+        most_days=prepared.days,
+    )
+    known = msgspec.structs.replace(known, evidence=by_group(records))
     standings = plan(prepared.decisions, known, chosen=lambda _control, _check: False)
     exemptions = _exemptions(prepared.service)
     seen = {
@@ -182,7 +208,7 @@ def conclude(prepared: Prepared, *, notes: Sequence[str] = ()) -> Case:
         service=prepared.service.manifest.service.id,
         name=prepared.service.manifest.service.name or prepared.service.manifest.service.id,
         at=_made(as_of),
-        as_of=as_of,
+        as_of=_made(as_of),
         catalogue=prepared.catalogue.version,
         verdict=judgement.verdict,
         measures=judgement.measures,
@@ -195,6 +221,21 @@ def conclude(prepared: Prepared, *, notes: Sequence[str] = ()) -> Case:
         questions=tuple(dict.fromkeys(q for d in prepared.decisions if d.applies for q in d.questions)),
         notes=(*notes, *_notes(prepared)),
     )
+
+
+def _files_of(checks: Mapping[str, Check]) -> frozenset[str]:
+    """Name the keys of the manifest whose files any check reads."""
+    return frozenset(key for check in checks.values() for key in check.files)
+
+
+def _days(checks: Mapping[str, Check], rows: Catalogue, service: ServiceDescription) -> Mapping[str, int]:
+    """Say how long evidence of each check lives: as its control says for the service's profile."""
+    profile = service.manifest.gate.profile
+    return {
+        check.id: rows.controls[check.control].days_for(profile)
+        for check in checks.values()
+        if check.control in rows.controls
+    }
 
 
 def _made(as_of: str) -> str:
@@ -228,6 +269,7 @@ def _job(task: Task, prepared: Prepared) -> Job:
         seconds=max(service.manifest.settings.check_seconds, LENIENT * task.estimate.seconds),
         owned=prepared.wishes.owned,
         places={f.key: (f.place.line, f.place.column) for f in service.facts if f.place},
+        facts=tuple(prepared.facts.values()),
     )
 
 
@@ -247,9 +289,6 @@ def _with_unreadable(task: Task, answer: Answer, prepared: Prepared) -> Answer:
 
 def _draft(task: Task, answer: Answer, prepared: Prepared) -> Draft:
     check = prepared.checks[task.check]
-    control = check.control if check.control in prepared.catalogue.controls else ""
-    profile = prepared.service.manifest.gate.profile
-    ttl = prepared.catalogue.controls[control].days_for(profile) if control else 30
     return Draft(
         service=prepared.service.manifest.service.id,
         control=check.control,
@@ -257,14 +296,14 @@ def _draft(task: Task, answer: Answer, prepared: Prepared) -> Draft:
         check_version=check.version,
         verdict=worst_of(answer.findings),
         evaluated_at=prepared.known.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        ttl_days=ttl,
+        ttl_days=prepared.days.get(check.id, UNKNOWN_DAYS),
         subjects=tuple({"name": name, "sha256": sha256} for name, sha256 in task.digests),
         findings=answer.findings,
         metrics=answer.metrics,
         artefacts=tuple(answer.kept),
         parameters={"owned": list(prepared.wishes.owned)} if check.network else {},
         transient=answer.transient,
-        collector=f"safecase {__version__}",
+        collector=plugins.collector_of(check.id),
     )
 
 
@@ -308,10 +347,25 @@ def _seen(
     return Seen(standings, lacking, given.get(control), exemptions)
 
 
+def _left_out(settings: SettingsBlock) -> list[str]:
+    """Say what the manifest takes out of the look at the files."""
+    notes = []
+    if settings.exclude:
+        more = f" and {len(settings.exclude) - 10} more" if len(settings.exclude) > 10 else ""
+        notes.append(f"left out by settings.exclude: {', '.join(map(shown, settings.exclude[:10]))}{more}")
+    if settings.ledger != SettingsBlock().ledger:
+        notes.append(f"left out as the ledger (settings.ledger): {shown(settings.ledger)}")
+    return notes
+
+
 def _notes(prepared: Prepared) -> list[str]:
     notes = [f"not looked at: {what}" for what in prepared.inventory.unreadable]
+    notes += _left_out(prepared.service.manifest.settings)
     if prepared.inventory.passed_over:
         notes.append(f"made by tools and passed over: {', '.join(map(shown, prepared.inventory.passed_over[:10]))}")
+    notes += plugins.notes()
+    if plugins.wanted_by(prepared.service.manifest) and not prepared.wishes.local_code:
+        notes.append("the check files of settings.checks were not run: --allow-local-code runs them")
     if prepared.left:
         names = ", ".join(sorted({t.check for t in prepared.left}))
         reason = "offline" if prepared.wishes.offline else "it does not fit into the budget"

@@ -110,7 +110,7 @@ def claim_of(decision: Decision, control: Control, seen: Seen, now: datetime) ->
         control,
         decision,
         state,
-        because=tuple(reason for _, reason in gaps) if state in ("unsupported", "stale") else _vouched(seen, today),
+        because=_reasons(state, gaps, exemptions) or _vouched(seen, today),
         findings=(*findings, *_lacking_findings(lacking, findings)),
         looked=bool(counting),
         expires=_expires(seen, exemptions if state == "accepted" else []),
@@ -178,6 +178,17 @@ def _gap(standing: Standing) -> tuple[ClaimState, str] | None:
 
 def _attested(attestation: Attestation | None, today: date) -> bool:
     return attestation is not None and attestation.given <= today.isoformat() <= attestation.expires
+
+
+def _reasons(
+    state: ClaimState, gaps: Sequence[tuple[ClaimState, str]], exemptions: Sequence[Exemption]
+) -> tuple[str, ...]:
+    """Say why a claim is open, or who accepts that it is."""
+    if state in ("unsupported", "stale"):
+        return tuple(reason for _, reason in gaps)
+    if state == "accepted":
+        return tuple(f"accepted by {e.owner} until {e.expires}: {e.reason}" for e in exemptions)
+    return ()
 
 
 def _vouched(seen: Seen, today: date) -> tuple[str, ...]:

@@ -38,14 +38,15 @@ def _first_mend(claim: Claim) -> Mend | None:
     open_findings = [f for f in claim.findings if f.verdict != "pass" and f.mend]
     if not open_findings:
         if claim.state in ("unsupported", "stale"):
-            return Mend(mend=_by_state(claim), why=f"{claim.control} {claim.title}", claims=())
+            return Mend(mend=step_of(claim), why=f"{claim.control} {claim.title}", claims=())
         return None
     wanted = "fail" if claim.state == "contested" else "unknown"
     first = max(open_findings, key=lambda f: (f.verdict == wanted, SEVERITIES.index(f.severity)))
     return Mend(mend=first.mend, why=f"{claim.control}: {first.message}", claims=())
 
 
-def _by_state(claim: Claim) -> str:
+def step_of(claim: Claim) -> str:
+    """Say what to do about an open claim of which no finding says it."""
     if any(reason.startswith(NOBODY_VOUCHES) for reason in claim.because):
         return f"let the person who knows attest it: safecase attest {claim.control}"
     return f"safecase assess --only {claim.control}"

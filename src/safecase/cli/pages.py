@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 import inspect
-import pkgutil
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from typing import NamedTuple
 
 from safecase.catalogue.predicates import names
 from safecase.catalogue.read import catalogue
 from safecase.catalogue.references import source_of
 from safecase.errors import UsageError
-from safecase.vocabulary import MEASURES, RISK_GROUPS, Control, Reference
+from safecase.export.check_pages import check_pages as check_pages  # the docs read it here, too
+from safecase.vocabulary import MEASURES, RISK_GROUPS, Control, Reference, Threat
 
 EXIT_CODES: Mapping[str, str] = {
     "0": "Yes: what was asked was done; `gate` says go.",
@@ -29,6 +26,7 @@ WORDS: Mapping[str, str] = {
     "supported": "Every check on every subject passed with fresh evidence, and every attestation wanted is given.",
     "contested": "Fresh evidence speaks against it. Mend it, or let its owner accept it for a time (`exceptions:`).",
     "unsupported": "Nobody looked, or what was seen could not be judged. Absence of evidence is not a pass.",
+    "unseen": "Unsupported because nobody looked: no check, nothing to look at, or nobody who vouches for it.",
     "stale": "It was looked at too long ago: `safecase assess` looks again.",
     "accepted": "It is open, and an owner accepts that until the exception's last day.",
     "not_applicable": "It does not apply to this service; the deciding fact is named.",
@@ -81,33 +79,6 @@ def index() -> str:
     lines += ["", "Facts that follow from others: safecase catalogue show facts"]
     lines += ["Ids of others (LLM01:2026): safecase catalogue show editions"]
     return "\n".join([*lines, "Manifest keys: safecase explain service, ai, deployment, testing.suites ...", ""])
-
-
-@functools.cache
-def check_pages() -> Mapping[str, str]:
-    """Give the docstring of every built-in check by its id, read without importing a check's libraries."""
-    return dict(sorted(_check_docstrings()))
-
-
-def _check_docstrings() -> Iterator[tuple[str, str]]:
-    import safecase.measures
-
-    for found in pkgutil.iter_modules(safecase.measures.__path__):
-        folder = resources.files("safecase.measures") / found.name / "checks"
-        for file in folder.iterdir() if folder.is_dir() else ():
-            if file.name.endswith(".py") and file.name != "__init__.py":
-                yield from _decorated(ast.parse(file.read_text(encoding="utf-8")))
-
-
-def _decorated(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Find `@check("id", ...)` functions: parsing costs a few milliseconds, importing all of them a hundred."""
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        for decorator in node.decorator_list:
-            match decorator:
-                case ast.Call(func=ast.Name(id="check"), args=[ast.Constant(value=str() as name), *_]):
-                    yield name, inspect.cleandoc(ast.get_docstring(node) or "")
 
 
 def _control(wanted: str) -> Page | None:
@@ -230,7 +201,7 @@ def _fact(wanted: str) -> Page | None:
     else:
         return None
     carrying = _following(wanted)
-    every = (*rows.controls.values(), *rows.threats.values())
+    every: tuple[Control | Threat, ...] = (*rows.controls.values(), *rows.threats.values())
     decides = [row.id for row in every if names(row.when) & carrying]
     lines = [*head, "", f"  decides     {', '.join(decides) or 'nothing by itself'}", ""]
     return Page(wanted, "fact", head[2], "\n".join(lines))
@@ -254,7 +225,8 @@ def _reference(wanted: str) -> Page | None:
     def borne(references: tuple[str | Reference, ...]) -> bool:
         return wanted in references or any(isinstance(entry, Reference) and entry.id == wanted for entry in references)
 
-    bearing = [row for row in (*rows.threats.values(), *rows.controls.values()) if borne(row.references)]
+    every: tuple[Control | Threat, ...] = (*rows.threats.values(), *rows.controls.values())
+    bearing = [row for row in every if borne(row.references)]
     title = rows.editions.names.get(wanted, "")
     if not title and not bearing:
         return None

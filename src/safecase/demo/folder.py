@@ -92,6 +92,7 @@ def _filled(content: bytes, today: date) -> bytes:
     made_up = hashlib.sha256(b"a made-up credential of the demo").digest()
     values = {
         b"@@last_month@@": (today - timedelta(days=30)).isoformat().encode(),
+        b"@@next_quarter@@": (today + timedelta(days=90)).isoformat().encode(),
         b"@@last_year@@": (today - timedelta(days=300)).isoformat().encode(),
         # Put together here, so that no scanner finds a secret in this repository or in the published package.
         b"@@made_up_id@@": b"AKIA" + base64.b32encode(made_up)[:16],
