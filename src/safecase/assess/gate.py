@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
+import msgspec
+
+from safecase.assess.next_steps import step_of
 from safecase.assess.summaries import VERDICT_OF
 from safecase.catalogue.read import Profile
-from safecase.vocabulary import SEVERITIES, Case, Claim, ClaimState, Noun, Severity
+from safecase.vocabulary import SEVERITIES, Case, Claim, ClaimState, Finding, Noun, Severity
 
 MOST_DECIDING = 10
 
@@ -43,18 +46,27 @@ class Gate(Noun, frozen=True):
 
 
 def gate(
-    case: Case, profile: Profile, *, name: str, source: str, known_gaps: Collection[str], untrusted: str = ""
+    case: Case,
+    profile: Profile,
+    *,
+    name: str,
+    source: str,
+    known_gaps: Collection[str],
+    untrusted: str = "",
+    doubts: Iterable[Deciding] = (),
 ) -> Gate:
     """Answer for a case.
 
     `known_gaps` are the baseline's fingerprints: only a gap that is not among them blocks. `untrusted` says why the
-    ledger's signature does not count, for a profile that wants it signed.
+    ledger's signature does not count, for a profile that wants it signed. `doubts` keep it from being a plain go
+    whatever the claims say.
     """
     asked = [c for c in case.claims if _asked(c, profile) and VERDICT_OF[c.state] != "holds"]
     new = [c for c in asked if not gaps_of(c) <= set(known_gaps)]
-    deciding = [_deciding(c, known_gaps) for c in new]
+    deciding = [*doubts, *(_deciding(c, known_gaps) for c in new)]
     if profile.signed and untrusted:
-        deciding.append(_unsigned(untrusted))
+        mend = "set SAFECASE_SIGNING_KEY in the pipeline, and name the key with --key"
+        deciding.append(doubt("ledger", "The ledger is signed by a key that is trusted", untrusted, mend))
     deciding.sort(key=lambda d: (not d.blocks, -SEVERITIES.index(d.severity), d.control))
     allowed = False if any(d.blocks for d in deciding) else None if deciding else True
     return Gate(
@@ -67,16 +79,24 @@ def gate(
 
 
 def gaps_of(claim: Claim) -> frozenset[str]:
-    """Name what is open in a claim so that a baseline can know it: its failing findings, or that it is unproven.
+    """Name all that is open in a claim so that a baseline can know it: each finding, and that evidence is missing.
 
-    A critical finding has a name that no baseline holds: what is known to be malicious is never waved through.
+    What could not be judged ends in `?`. What is critical ends in `!`, a name that no baseline holds: what is known to
+    be malicious is never waved through.
     """
     if VERDICT_OF[claim.state] == "holds":
         return frozenset()
-    failing = [f for f in claim.findings if f.verdict == "fail"]
-    if not failing:
-        return frozenset({f"{claim.control}:unproven"})
-    return frozenset(f"{claim.control}:{f.fingerprint}{'!' if f.severity == 'critical' else ''}" for f in failing)
+    found = {gap for f in claim.findings for gap in _gaps_of_finding(claim.control, f)}
+    return frozenset(found if claim.state == "contested" else {*found, f"{claim.control}:unproven"})
+
+
+def _gaps_of_finding(control: str, finding: Finding) -> Iterator[str]:
+    """A key of several lines names several things (packages, rows): each is a gap, so that a new one is not known."""
+    if finding.verdict == "pass":
+        return
+    mark = "?" if finding.verdict == "unknown" else "!" if finding.severity == "critical" else ""
+    for key in finding.key.splitlines() or [""]:
+        yield f"{control}:{msgspec.structs.replace(finding, key=key).fingerprint}{mark}"
 
 
 def baseline_of(claims: Iterable[Claim]) -> tuple[str, ...]:
@@ -92,7 +112,8 @@ def _asked(claim: Claim, profile: Profile) -> bool:
 
 def _deciding(claim: Claim, known_gaps: Collection[str]) -> Deciding:
     open_findings = [f for f in claim.findings if f.verdict != "pass"]
-    new = [f for f in open_findings if f"{claim.control}:{f.fingerprint}" not in known_gaps] or open_findings
+    new = [f for f in open_findings if not set(known_gaps).issuperset(_gaps_of_finding(claim.control, f))]
+    new = new or open_findings
     first = max(new, key=lambda f: (f.verdict == "fail", SEVERITIES.index(f.severity)), default=None)
     return Deciding(
         control=claim.control,
@@ -100,18 +121,11 @@ def _deciding(claim: Claim, known_gaps: Collection[str]) -> Deciding:
         severity=claim.severity,
         state=claim.state,
         why=first.message if first else claim.because[-1] if claim.because else claim.state,
-        mend=first.mend if first else f"safecase assess --only {claim.control}",
+        mend=first.mend if first else step_of(claim),
         blocks=claim.state == "contested",
     )
 
 
-def _unsigned(reason: str) -> Deciding:
-    return Deciding(
-        control="ledger",
-        title="The ledger is signed by a key that is trusted",
-        severity="high",
-        state="unsupported",
-        why=reason,
-        mend="set SAFECASE_SIGNING_KEY in the pipeline, and name the key with --key",
-        blocks=False,
-    )
+def doubt(about: str, title: str, why: str, mend: str) -> Deciding:
+    """Give what keeps the gate from being judged and is no claim."""
+    return Deciding(control=about, title=title, severity="high", state="unsupported", why=why, mend=mend, blocks=False)

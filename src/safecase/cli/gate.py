@@ -25,6 +25,7 @@ TARGET_BRANCH = (("GITHUB_BASE_REF", "origin/"), ("CI_MERGE_REQUEST_TARGET_BRANC
     help="Take the rules from this revision or manifest; in a pull request, from its target.",
 )
 @click.option("--baseline", type=click.Path(path_type=Path), help="Only gaps that are not in FILE block.")
+@click.option("--new-service", is_flag=True, help="The policy's revision need not know this service yet.")
 @click.option("--key", metavar="FILE|ID", help="The ledger must be signed by this key.")
 @run_options
 @format_option
@@ -34,6 +35,7 @@ def gate(
     profile: str | None,
     policy: str | None,
     baseline: Path | None,
+    new_service: bool,
     key: str | None,
     form: str,
     outputs: tuple[Path, ...],
@@ -41,8 +43,9 @@ def gate(
 ) -> int:
     """Assess the service and say whether it may go: exit 0 yes, 1 no, 3 it could not be judged.
 
-    The rules (profile, exceptions, baseline, settings of checks) come from --policy, so that a change cannot wave
-    itself through; in a pull request of GitHub or GitLab that is the target branch by default.
+    The rules (profile, exceptions, attestations, baseline, settings of checks) come from --policy, so that a change
+    cannot wave itself through; in a pull request of GitHub or GitLab that is the target branch by default. A service
+    that it does not know yet could not be judged, unless --new-service says that it is one.
 
     \b
     Examples:
@@ -55,7 +58,9 @@ def gate(
     output.writable(outputs)
     described = assessing.found(service)
     rules = gating.policy_of(described, policy or _target_branch())
-    judged = gating.judge(described, rules, assessing.wishes(**wishes), profile=profile, baseline=baseline, key=key)
+    judged = gating.judge(
+        described, rules, assessing.wishes(**wishes), profile=profile, baseline=baseline, key=key, new=new_service
+    )
     extra = gating.as_json(judged.answer)
     output.remember(judged.case, judged.prepared)
     if form == "text":

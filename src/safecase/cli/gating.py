@@ -8,19 +8,31 @@ from typing import NamedTuple
 
 import msgspec
 
+from safecase import plugins
 from safecase.assess import baseline as baselines
 from safecase.assess.assessment import Prepared, Wishes, conclude, planned_again, prepare
-from safecase.assess.gate import Gate, gate
-from safecase.assess.policy import Policy, in_scope, of_file, of_revision, of_working_tree, ruled_by
+from safecase.assess.gate import Deciding, Gate, doubt, gate
+from safecase.assess.policy import (
+    Policy,
+    discovered_by,
+    doubts,
+    in_scope,
+    of_file,
+    of_revision,
+    of_working_tree,
+    ruled_by,
+)
 from safecase.assess.tailor import tailor
 from safecase.cli import assessing
 from safecase.errors import UsageError
-from safecase.evidence import keys
-from safecase.evidence.trust import Trust
+from safecase.evidence.trust import trusted
+from safecase.readers import regular_files
 from safecase.readers.text import shown
 from safecase.service.facts import facts_by_key
 from safecase.service.read import ServiceDescription
 from safecase.vocabulary import Case
+
+MOST_BASELINE = 16 * 1024 * 1024
 
 
 class Judged(NamedTuple):
@@ -49,16 +61,23 @@ def judge(
     profile: str | None,
     baseline: Path | None,
     key: str | None,
+    new: bool = False,
 ) -> Judged:
-    """Assess by the policy's rules and answer."""
+    """Assess by the policy's rules and answer; `new` says that a person knows it to be a new service."""
     known_gaps = _known_gaps(policy, baseline, service.manifest.service.id)
     ruled = ruled_by(service, policy)
+    if not wishes.local_code:
+        plugins.refuse(ruled.manifest)
     # What came with the change, its ledger and its memory of digests, proves nothing of the change.
-    prepared = prepare(ruled, wishes._replace(remember_digests=False, trust=_trust(key)))
+    prepared = prepare(ruled, wishes._replace(remember_digests=False, trust=trusted(key)))
     if policy.service is not None and not policy.own:
-        there = tailor(facts_by_key(policy.service.facts, prepared.inventory.facts), prepared.catalogue)
+        discovered = discovered_by(policy, prepared.inventory.facts)
+        there = tailor(facts_by_key(policy.service.facts, discovered), prepared.catalogue)
         decisions = in_scope(prepared.decisions, {d.control: d for d in there}, policy.source)
         prepared = planned_again(prepared, decisions)
+    if not policy.own:
+        vouched = {a.control: a for a in sorted(policy.attestations, key=lambda a: a.expires)}
+        prepared = prepared._replace(attestations=vouched)
     assessing.run_shown(prepared)
     case = conclude(prepared, notes=(f"the gate's rules come from {policy.source}",))
     name = profile or ruled.manifest.gate.profile
@@ -72,22 +91,24 @@ def judge(
         source=policy.source,
         known_gaps=known_gaps,
         untrusted=_untrusted(prepared, key),
+        doubts=(*doubts(service, policy, new=new), *map(_unloaded, plugins.notes())),
     )
     return Judged(case, prepared, answer)
 
 
-def _trust(key: str | None) -> Trust:
-    """Whose evidence counts: of the key that is named, or else our own and what this run collects."""
-    if key is not None:
-        return Trust((keys.trusted_by(key),), this_run=False)
-    return Trust(tuple(signer.fingerprint for signer in keys.own()))
+def _unloaded(reason: str) -> Deciding:
+    """What a broken plug-in would have looked at, nobody looked at."""
+    title = "Every plug-in that is installed can be loaded"
+    return doubt("plug-ins", title, reason, "mend it or remove it: safecase plugins")
 
 
 def _known_gaps(policy: Policy, baseline: Path | None, service: str) -> tuple[str, ...]:
     if baseline is not None:
         if not baseline.is_file():
             raise UsageError(f"the baseline {baseline} does not exist", mend=f"safecase baseline -o {baseline}")
-        return baselines.from_bytes(baseline.read_bytes(), str(baseline), service).gaps
+        return baselines.from_bytes(
+            regular_files.read(baseline, most=MOST_BASELINE, follow=True), str(baseline), service
+        ).gaps
     if policy.baseline is not None:
         return baselines.from_bytes(policy.baseline, f"the baseline of {policy.source}", service).gaps
     return ()

@@ -20,6 +20,7 @@ MOST_PEERS = 10_000
 
 _API = re.compile(rb"^(?:\xef\xbb\xbf)?(?:\{\s{0,40})?[\"']?apiVersion[\"']?[ \t]{0,40}:", re.MULTILINE)
 _KIND = re.compile(rb"(?:^|[{,]\s{0,40})[\"']?kind[\"']?[ \t]{0,40}:", re.MULTILINE)
+_ESCAPED_KEY = re.compile(rb'"[^"\n]{0,60}\\[xuU][^"\n]{0,60}"[ \t]{0,40}:')
 
 PODS: Mapping[str, tuple[str, ...]] = {
     "Pod": (),
@@ -84,9 +85,20 @@ class Cluster(Noun, frozen=True):
     """Files and objects that were not analysed, and why."""
 
 
-def is_kubernetes(prefix: bytes) -> bool:
-    """Say by the first bytes of a file whether it holds Kubernetes objects (rendered or as a template)."""
-    return bool(_API.search(prefix)) and bool(_KIND.search(prefix))
+def is_kubernetes(content: bytes) -> bool:
+    """Say by a file's first `MOST_BYTES` whether it holds Kubernetes objects (rendered or as a template).
+
+    Only where the keys are written in an unusual way (indented, behind `---`, with escapes) it is parsed.
+    """
+    if _API.search(content) and _KIND.search(content):
+        return True
+    if b"apiVersion" not in content and not _ESCAPED_KEY.search(content):
+        return False
+    try:
+        documents = yaml_places.read_all(content, "", most_bytes=MOST_BYTES, any_keys=True)
+    except ManifestError:
+        return False
+    return any(isinstance(d.value, Mapping) and {"apiVersion", "kind"} <= set(d.value) for d in documents)
 
 
 def read_cluster(root: Path, files: Iterable[str]) -> Cluster:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -36,9 +37,6 @@ DISCOVERED = {
     "discovered.endpoints": "1 where `deployment.endpoint` is declared, 0 where it is not.",
 }
 """The facts that a look at the files says, in words."""
-
-MOST_PEEKED = 4096
-"""Bytes read of a file to see what it is."""
 
 
 class Inventory(Noun, frozen=True):
@@ -99,7 +97,8 @@ def discover(service: ServiceDescription, digests: Digests, files: Iterable[str]
 
 def _own(service: ServiceDescription) -> tuple[str, ...]:
     """What assessments write: it is no part of the service, or each would void what the one before it saw."""
-    return (posixpath.normpath(service.manifest.settings.ledger), ".safecase/cache", ".safecase/case.json")
+    ledger = glob.escape(posixpath.normpath(service.manifest.settings.ledger))  # a name, whatever signs are in it
+    return (ledger, ".safecase/cache", ".safecase/case.json", ".safecase/schema.json")
 
 
 def _datasets(service: ServiceDescription, listing: Listing) -> Iterator[Dataset]:
@@ -173,7 +172,7 @@ def _workloads(service: ServiceDescription, listing: Listing) -> Iterator[Worklo
 def _is_kubernetes(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return kubernetes.is_kubernetes(file.read(MOST_PEEKED))
+            return kubernetes.is_kubernetes(file.read(kubernetes.MOST_BYTES))
     except OSError:
         return False
 

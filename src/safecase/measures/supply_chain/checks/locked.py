@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -181,6 +181,7 @@ def _of_file(packages: Packages, file: PackageFile) -> Iterator[Finding]:
                 packages,
                 f"{len(entries)} of {len(file.entries)} packages of {name} {what}: {_names(entries)}",
                 rule=rule,
+                key=_key(e.name for e in entries),
                 place=entries[0].place,
                 severity=severity,
                 mend=rule_mend,
@@ -218,6 +219,7 @@ def _of_declarations(packages: Packages, files: Sequence[PackageFile]) -> Iterat
                 packages,
                 f"{shown(file.path)} declares packages, and no lock is beside it",
                 rule="lock.missing",
+                key=_key(file.declared),
                 place=Place(file=file.path, line=1),
                 mend=LOCKING[file.ecosystem],
             )
@@ -231,9 +233,15 @@ def _of_declarations(packages: Packages, files: Sequence[PackageFile]) -> Iterat
                 packages,
                 f"{len(missing)} packages of {shown(file.path)} are in no lock: {named}",
                 rule="lock.stale",
+                key=_key(missing),
                 place=Place(file=file.path, line=1),
                 mend=f"lock again: {LOCKING[file.ecosystem]}",
             )
+
+
+def _key(names: Iterable[str]) -> str:
+    """Name each package on a line of its own: the gate takes each for a gap, so that a new one is not a known one."""
+    return "\n".join(sorted({" ".join(name.splitlines()) for name in names}))
 
 
 def _names(entries: Sequence[Entry]) -> str:
