@@ -40,6 +40,10 @@ RiskGroup: TypeAlias = Literal[
 ]
 RISK_GROUPS: tuple[RiskGroup, ...] = get_args(RiskGroup)
 
+AiActClass: TypeAlias = Literal["prohibited", "high-risk", "high-risk-section-b", "gpai", "transparency", "minimal"]
+AI_ACT_CLASSES: tuple[AiActClass, ...] = get_args(AiActClass)
+"""From the severest to the least."""
+
 Stride: TypeAlias = Literal[
     "spoofing",
     "tampering",
@@ -101,7 +105,10 @@ class Finding(Noun, frozen=True):
     rule: str = ""
     """Which of the check's rules, where it has several (`lock.unhashed`)."""
     key: str = ""
-    """What tells two findings of one rule in one file apart, without a line number (a package, a resource)."""
+    """What tells two findings of one rule in one file apart, without a line number (a package, a resource).
+
+    Several lines name several things: the gate takes each for a gap of its own.
+    """
     evidence: tuple[Digest, ...] = ()
 
     @property
@@ -174,6 +181,23 @@ class Threat(Noun, frozen=True):
     lifecycle: Literal["development", "operation"]
     verify: str
     """How one would see that it is answered."""
+
+
+class Regime(Noun, frozen=True):
+    """A law, or a part of one, that may apply to a service. A row of the catalogue; no legal advice."""
+
+    id: str
+    title: str
+    text: str
+    when: str
+    since: str = msgspec.field(name="from")
+    """The day from which it applies, YYYY-MM-DD."""
+    source: str
+    confidence: Literal["P", "S", "M", "U"]
+    """Read in the primary source, in a secondary one, from memory, or unsettled."""
+    controls: tuple[str, ...]
+    ai_act: AiActClass | None = msgspec.field(name="class", default=None)
+    """The class of the AI Act that it means."""
 
 
 class Section(Noun, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -27,8 +28,10 @@ Steps: TypeAlias = tuple[str | int, ...]
 
 CONTROL_ID = re.compile(r"[A-Z]{2}-\d{2}")
 THREAT_ID = re.compile(r"T\d{2,3}")
+REGIME_ID = re.compile(r"[a-z0-9-]+(:[a-z0-9.-]+)?")
 CHECK_ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
+_IDS = {"threats.yaml": THREAT_ID, "regimes.yaml": REGIME_ID}
 _PATH = re.compile(r"^(?P<message>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
@@ -92,8 +95,8 @@ def _misshapen(why: SafecaseError, documents: Mapping[str, Document]) -> Safecas
 
 
 def _rows(documents: Mapping[str, Document]) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """Every row of a control or a threat as it stands in its file: the file, its place in the list, its values."""
-    for file in (*(f"controls/{measure}.yaml" for measure in MEASURES), "threats.yaml"):
+    """Every row of a control, a threat or a regime as it stands in its file: the file, its place, its values."""
+    for file in (*(f"controls/{measure}.yaml" for measure in MEASURES), "threats.yaml", "regimes.yaml"):
         for index, row in enumerate(documents[file].value):
             yield file, index, row
 
@@ -101,9 +104,9 @@ def _rows(documents: Mapping[str, Document]) -> Iterator[tuple[str, int, dict[st
 def _ids(_catalogue: Catalogue, documents: Mapping[str, Document], _: Sayable) -> Iterator[_Wrong]:
     first: dict[str, str] = {}
     for file, index, row in _rows(documents):
-        wanted = THREAT_ID if file == "threats.yaml" else CONTROL_ID
+        wanted = _IDS.get(file, CONTROL_ID)
         if not wanted.fullmatch(row["id"]):
-            form = "T and two or three digits" if wanted is THREAT_ID else "two letters and two digits (SC-04)"
+            form = f"one like {'T39' if wanted is THREAT_ID else 'eu-aia:50.1' if wanted is REGIME_ID else 'SC-04'}"
             yield _Wrong(file, (index, "id"), f"{shown(row['id'])} is no id", f"write {form}")
         if row["id"] in first:
             yield _Wrong(file, (index, "id"), f"{row['id']} is in {first[row['id']]} already", "give it a new id")
@@ -181,13 +184,15 @@ def _references(rows: Catalogue, documents: Mapping[str, Document], _: Sayable) 
 
 
 def _answers(rows: Catalogue, documents: Mapping[str, Document], _: Sayable) -> Iterator[_Wrong]:
-    for index, row in enumerate(documents["threats.yaml"].value):
+    for file, index, row in _rows(documents):
+        if file not in _IDS:
+            continue
         if not row["controls"]:
-            yield _Wrong("threats.yaml", (index,), f"no control answers {row['id']}", "name one of ours")
+            yield _Wrong(file, (index,), f"no control answers {row['id']}", "name one of ours")
         for at, control in enumerate(row["controls"]):
             if control not in rows.controls:
                 message = f"{row['id']} is answered by {shown(control)}, which is no control"
-                yield _Wrong("threats.yaml", (index, "controls", at), message, "name a control of the catalogue")
+                yield _Wrong(file, (index, "controls", at), message, "name a control of the catalogue")
 
 
 def _lists(rows: Catalogue, documents: Mapping[str, Document], _: Sayable) -> Iterator[_Wrong]:
@@ -199,6 +204,10 @@ def _lists(rows: Catalogue, documents: Mapping[str, Document], _: Sayable) -> It
     for file, found, ids in wanted:
         if tuple(found) != tuple(ids):
             yield _Wrong(file, (), f"its ids are not {', '.join(ids)}, in this order", "keep them as they are")
+    for index, regime in enumerate(rows.regimes.values()):
+        if not _is_day(regime.since):
+            message = f"{shown(regime.since)} is no day"
+            yield _Wrong("regimes.yaml", (index, "from"), message, "write YYYY-MM-DD")
     for name, profile in rows.profiles.items():
         for at, control in enumerate(profile.controls):
             if control not in rows.controls:
@@ -211,9 +220,16 @@ def _lists(rows: Catalogue, documents: Mapping[str, Document], _: Sayable) -> It
                 yield _Wrong(file, (index, "ttl"), message, "give days for a profile that there is")
 
 
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def _checks(rows: Catalogue, documents: Mapping[str, Document], sayable: Sayable) -> Iterator[_Wrong]:
     for file, index, row in _rows(documents):
-        if file == "threats.yaml":
+        if file in _IDS:
             continue
         for at, check in enumerate(row.get("checks", ())):
             if not CHECK_ID.fullmatch(check):

@@ -18,7 +18,7 @@ import msgspec
 
 from safecase.catalogue.predicates import Predicate, compiled
 from safecase.errors import SafecaseError
-from safecase.vocabulary import MEASURES, Control, Measure, Noun, RiskGroup, Section, Severity, Threat
+from safecase.vocabulary import MEASURES, Control, Measure, Noun, Regime, RiskGroup, Section, Severity, Threat
 
 COMPILED = "compiled.json"
 FILES = (
@@ -29,6 +29,7 @@ FILES = (
     "facts.yaml",
     "profiles.yaml",
     "threats.yaml",
+    "regimes.yaml",
     *(f"controls/{measure}.yaml" for measure in MEASURES),
 )
 """Every file of a catalogue, relative to its folder."""
@@ -81,6 +82,7 @@ class Catalogue(Noun, frozen=True):
     risk_groups: Mapping[RiskGroup, Section]
     controls: Mapping[str, Control]
     threats: Mapping[str, Threat]
+    regimes: Mapping[str, Regime]
     facts: Mapping[str, DerivedFact]
     profiles: Mapping[str, Profile]
 
@@ -143,6 +145,7 @@ def from_rows(rows: Mapping[str, Any]) -> Catalogue:
         risk_groups={row.id: row for row in _converted("risk_groups.yaml", rows, tuple[Section, ...])},
         controls={control.id: control for control in controls},
         threats={row.id: row for row in _converted("threats.yaml", rows, tuple[Threat, ...])},
+        regimes={row.id: row for row in _converted("regimes.yaml", rows, tuple[Regime, ...])},
         facts=_converted("facts.yaml", rows, dict[str, DerivedFact]),
         profiles=_converted("profiles.yaml", rows, dict[str, Profile]),
     )

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from safecase.catalogue.read import DerivedFact, Editions, Profile, Version
-from safecase.vocabulary import Control, Section, Threat
+from safecase.vocabulary import Control, Regime, Section, Threat
 
 _SHAPES: Mapping[str, Any] = {
     "controls": tuple[Control, ...],
     "threats": tuple[Threat, ...],
+    "regimes": tuple[Regime, ...],
     "facts": dict[str, DerivedFact],
     "profiles": dict[str, Profile],
     "sections": tuple[Section, ...],

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from safecase.catalogue.lint import Sayable
 
-PARTS = ("controls", "threats", "facts", "measures", "risk_groups", "profiles", "editions")
+PARTS = ("controls", "threats", "regimes", "facts", "measures", "risk_groups", "profiles", "editions")
 
 
 @click.group()
@@ -39,7 +39,7 @@ def show(part: str | None, form: str) -> None:
     rows = shipped()
     if form == "json":
         chosen: object = rows if part is None else getattr(rows, part)
-        if part in ("controls", "threats") and isinstance(chosen, Mapping):
+        if part in ("controls", "threats", "regimes") and isinstance(chosen, Mapping):
             chosen = list(chosen.values())
         told = msgspec.to_builtins(chosen)
         console.result(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")

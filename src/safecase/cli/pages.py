@@ -57,7 +57,16 @@ def page(wanted: str) -> Page:
     from safecase.service.keys import all_keys
 
     rows = catalogue()
-    known = {*rows.controls, *rows.threats, *check_pages(), *EXIT_CODES, *MEASURES, *RISK_GROUPS, *rows.facts}
+    known = {
+        *rows.controls,
+        *rows.threats,
+        *rows.regimes,
+        *check_pages(),
+        *EXIT_CODES,
+        *MEASURES,
+        *RISK_GROUPS,
+        *rows.facts,
+    }
     known |= {*WORDS, *all_keys(), *rows.profiles, *rows.editions.names}
     raise UsageError(
         f"nothing is called {wanted!r}{did_you_mean(wanted, known)}", mend="safecase explain lists all ids"
@@ -73,6 +82,7 @@ def index() -> str:
     lines += ["", "Threats", *(f"  {threat.id:<5} {threat.title}" for threat in rows.threats.values())]
     lines += ["", "Measures", *(f"  {row.id:<16} {row.title}" for row in rows.measures.values())]
     lines += ["", "Risk groups", *(f"  {row.id:<20} {row.title}" for row in rows.risk_groups.values())]
+    lines += ["", "Regimes", *(f"  {row.id:<20} {row.title}" for row in rows.regimes.values())]
     lines += ["", "Profiles of the gate", *(f"  {name:<9} {row.text}" for name, row in rows.profiles.items())]
     lines += ["", "States and verdicts", *(f"  {word}" for word in WORDS)]
     lines += ["", "Exit codes", *(f"  {code:<4} {text}" for code, text in EXIT_CODES.items())]
@@ -167,6 +177,26 @@ def _threat(wanted: str) -> Page | None:
         "",
     ]
     return Page(threat.id, "threat", threat.title, "\n".join(lines))
+
+
+def _regime(wanted: str) -> Page | None:
+    regime = catalogue().regimes.get(wanted)
+    if regime is None:
+        return None
+    sure = {"P": "primary source", "S": "secondary source", "M": "from memory", "U": "unsettled"}[regime.confidence]
+    lines = [
+        f"{regime.id}  {regime.title}  (regime; no legal advice)",
+        "",
+        regime.text,
+        "",
+        *_when(regime.when),
+        f"  since       {regime.since}",
+        *([f"  class       {regime.ai_act}"] if regime.ai_act else []),
+        f"  source      {regime.source} ({sure})",
+        f"  controls    {', '.join(regime.controls)}",
+        "",
+    ]
+    return Page(regime.id, "regime", regime.title, "\n".join(lines))
 
 
 def _risk_group(wanted: str) -> Page | None:
@@ -280,6 +310,7 @@ _FINDERS = (
     _exit_code,
     _measure,
     _risk_group,
+    _regime,
     _profile,
     _word,
     _key,

@@ -204,7 +204,7 @@ class _Finder:
     def _yaml(self, path: str, content: bytes) -> tuple[Iterable[Use], str]:
         if posixpath.basename(path) in _OURS:
             return (), ""
-        if _COMPOSE.search(path) or kubernetes.is_kubernetes(content[:4096]):
+        if _COMPOSE.search(path) or kubernetes.is_kubernetes(content):
             self.deployments.append(path)
         parts = containers.WORTH.search(content) and (any(n in content for n in known.images()) or _worth(content))
         if b"\0" in content or not (parts or _DOORS.search(content)):
