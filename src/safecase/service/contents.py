@@ -39,12 +39,17 @@ class Contents:
             if not found.is_relative_to(self._root.resolve()):
                 raise CollectError(f"{shown(path)} leads out of the service's folder")
             if found.is_dir():
-                inside = list_files(found)
-                return of_parts({e.path: hash_file(found / e.path) for e in inside.entries})
-            return hash_file(found) if found.is_file() else "missing"
+                folder = posixpath.normpath(path)
+                return of_parts({e.path: self._hash(f"{folder}/{e.path}") for e in list_files(found).entries})
+            return self._hash(posixpath.normpath(path)) if found.is_file() else "missing"
         except (CollectError, OSError, ValueError) as why:
             self._unreadable.append(str(why))
             return _never_the_same()
+
+    def _hash(self, path: str) -> str:
+        """Hash a file that is there; one that the walk met and that did not change is not read again."""
+        entry = self._entries.get(path)
+        return self._digests.file(entry) if entry is not None else hash_file(self._root / path)
 
 
 def _never_the_same() -> str:

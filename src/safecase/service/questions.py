@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from safecase.catalogue.predicates import Facts, Predicate, compiled
 from safecase.catalogue.read import catalogue
 from safecase.service.facts import facts_by_key
 from safecase.service.read import ServiceDescription
-from safecase.vocabulary import Fact, Noun
+from safecase.vocabulary import Control, Fact, Noun, Threat
 
 
 class Choice(Noun, frozen=True):
@@ -243,9 +243,13 @@ def _decided(
     return count / max(len(values), 1)
 
 
+def _whens(rows: Mapping[str, Control] | Mapping[str, Threat]) -> Iterator[str]:
+    return (row.when for row in rows.values())
+
+
 def _rows() -> list[Predicate]:
     rows = catalogue()
-    return [compiled(row.when) for row in (*rows.controls.values(), *rows.threats.values())]
+    return [compiled(when) for when in (*_whens(rows.controls), *_whens(rows.threats))]
 
 
 def _discovered(counts: Mapping[str, int]) -> list[Fact]:

@@ -1,0 +1,7 @@
+import chromadb
+
+beds = chromadb.PersistentClient("beds").get_collection("beds")
+
+
+def find(question, user):
+    return beds.query(query_texts=[question], n_results=4, where={"group": {"$in": user.groups}})
