@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safecase.export import flow_svg, words
+from safecase.export.check_pages import page_of
 from safecase.readers.text import shown
 from safecase.vocabulary import (
     MEASURES,
@@ -117,6 +119,7 @@ def render(case: Case, records: Mapping[str, RecordView]) -> bytes:
         risks=_risks(case),
         mends=case.next[:MOST_MENDS],
         records=records,
+        pages=_pages(case),
         flows=flow_svg.svg(case.diagram) if case.diagram else "",
         style=Markup(style),  # noqa: S704 - it is ours
         style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
@@ -171,6 +174,34 @@ def _measure(measure: Measure, case: Case) -> MeasureView:
 def _risks(case: Case) -> Sequence[RiskSummary]:
     known = {risk.id: risk for risk in case.risk_groups}
     return [known.get(group, RiskSummary(id=group, verdict="unproven", open=0)) for group in RISK_GROUPS]
+
+
+class CheckPage(NamedTuple):
+    """The page of a check: its first sentence, and its parts under their headings."""
+
+    id: str
+    first: str
+    parts: Sequence[tuple[str, Sequence[str]]]
+
+
+def _pages(case: Case) -> Mapping[str, CheckPage]:
+    """Give the page of each check that found something: the text that `safecase explain` prints."""
+    looked = sorted({finding.check for claim in case.claims for finding in claim.findings})
+    return {name: _page(name, text) for name in looked if (text := page_of(name))}
+
+
+def _page(name: str, text: str) -> CheckPage:
+    head, *parts = re.split(r"(?m)^## ", text)
+    first, _, rest = head.strip().partition("\n")
+    told = [("", _paragraphs(rest))] if rest.strip() else []
+    for part in parts:
+        title, _, body = part.partition("\n")
+        told.append((title.strip(), _paragraphs(body)))
+    return CheckPage(name, first, told)
+
+
+def _paragraphs(text: str) -> Sequence[str]:
+    return [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text) if paragraph.strip()]
 
 
 def _findings(claim: Claim) -> Sequence[Finding]:
