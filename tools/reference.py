@@ -14,7 +14,8 @@ import click
 
 from safecase.catalogue.read import catalogue
 from safecase.cli import VERBS, app
-from safecase.cli.pages import EXIT_CODES, WORDS, check_pages
+from safecase.cli.pages import EXIT_CODES, WORDS
+from safecase.export.check_pages import check_pages
 from safecase.service.discover import DISCOVERED
 from safecase.service.keys import all_keys, key_page
 from safecase.vocabulary import MEASURES

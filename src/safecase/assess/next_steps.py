@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from safecase.assess.summaries import VERDICT_OF
-from safecase.vocabulary import SEVERITIES, Claim, Mend
+from safecase.vocabulary import SEVERITIES, Claim, Finding, Mend
 
 MOST_MENDS = 5
 NOBODY_VOUCHES = "nobody vouches for it yet"
@@ -17,32 +18,56 @@ def mends(claims: Iterable[Claim]) -> tuple[Mend, ...]:
 
     Within each the more severe before the less.
     """
-    ranked: dict[str, tuple[tuple[int, int, int], str, list[str]]] = {}
+    ranked: dict[str, _Step] = {}
     for position, claim in enumerate(claims):
         if VERDICT_OF[claim.state] == "holds":
             continue
-        found = _first_mend(claim)
-        if found is None:
+        told = _first_mend(claim)
+        if told is None:
             continue
         kind = 0 if claim.state == "contested" else 1 if claim.looked else 2
         rank = (kind, -SEVERITIES.index(claim.severity), position)
-        known = ranked.setdefault(found.mend, (rank, found.why, []))
-        known[2].append(claim.control)
-        if rank < known[0]:
-            ranked[found.mend] = (rank, found.why, known[2])
-    ordered = sorted(ranked.items(), key=lambda item: item[1][0])
-    return tuple(Mend(mend=mend, why=why, claims=tuple(controls)) for mend, (_, why, controls) in ordered[:MOST_MENDS])
+        known = ranked.get(told.mend)
+        if known is None:
+            ranked[told.mend] = _Step(rank, told.why, [claim.control])
+        else:
+            known.claims.append(claim.control)
+            if rank < known.rank:
+                ranked[told.mend] = known._replace(rank=rank, why=told.why)
+    ordered = sorted(ranked.items(), key=lambda item: item[1].rank)
+    return tuple(Mend(mend=mend, why=step.why, claims=tuple(step.claims)) for mend, step in ordered[:MOST_MENDS])
 
 
-def _first_mend(claim: Claim) -> Mend | None:
-    open_findings = [f for f in claim.findings if f.verdict != "pass" and f.mend]
-    if not open_findings:
-        if claim.state in ("unsupported", "stale"):
-            return Mend(mend=step_of(claim), why=f"{claim.control} {claim.title}", claims=())
-        return None
+class _Step(NamedTuple):
+    """A mend on its way: how soon, why, and the claims that it would move."""
+
+    rank: tuple[int, int, int]
+    why: str
+    claims: list[str]
+
+
+class _Told(NamedTuple):
+    mend: str
+    why: str
+
+
+def _first_mend(claim: Claim) -> _Told | None:
     wanted = "fail" if claim.state == "contested" else "unknown"
-    first = max(open_findings, key=lambda f: (f.verdict == wanted, SEVERITIES.index(f.severity)))
-    return Mend(mend=first.mend, why=f"{claim.control}: {first.message}", claims=())
+    first: Finding | None = None
+    for finding in claim.findings:
+        if finding.verdict == "pass" or not finding.mend:
+            continue
+        if first is None or _weight(finding, wanted) > _weight(first, wanted):
+            first = finding
+    if first is not None:
+        return _Told(first.mend, f"{claim.control}: {first.message}")
+    if claim.state in ("unsupported", "stale"):
+        return _Told(step_of(claim), f"{claim.control} {claim.title}")
+    return None
+
+
+def _weight(finding: Finding, wanted: str) -> tuple[bool, int]:
+    return finding.verdict == wanted, SEVERITIES.index(finding.severity)
 
 
 def step_of(claim: Claim) -> str:

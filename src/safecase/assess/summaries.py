@@ -31,7 +31,9 @@ VERDICT_OF: Mapping[ClaimState, CaseVerdict] = {
 def worst(verdicts: Iterable[CaseVerdict]) -> CaseVerdict:
     """Give the worst of several verdicts; nothing at all is unproven."""
     found = set(verdicts)
-    return next((v for v in ("fails", "unproven", "holds") if v in found), "unproven")
+    if "fails" in found:
+        return "fails"
+    return "unproven" if "unproven" in found or not found else "holds"
 
 
 def measure_of(measure: Measure, claims: Sequence[Claim]) -> MeasureSummary:

@@ -173,9 +173,10 @@ def _joined(parts: list[Predicate], *, absorbing: bool) -> Predicate:
         open_ones = [o for o in outcomes if o.value is None]
         if len(open_ones) == 1:
             return open_ones[0]
-        value: Truth = None if open_ones else not absorbing
-        because = _merged(o.because for o in open_ones or outcomes)
-        return Outcome(value, because, _merged(o.missing for o in open_ones) if open_ones else ())
+        because = _merged([o.because for o in open_ones or outcomes])
+        if open_ones:
+            return Outcome(None, because, _merged([o.missing for o in open_ones]))
+        return Outcome(not absorbing, because, ())
 
     return evaluate
 
@@ -246,5 +247,10 @@ def _any(told: _Told, values: tuple[Any, ...], holds: Callable[[Any], bool]) -> 
     return told.unsaid if None in values else told.no
 
 
-def _merged(parts: Iterator[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(key for part in parts for key in part))
+def _merged(parts: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Join keys, each once, in the order in which they come."""
+    found: dict[str, None] = {}
+    for part in parts:
+        for key in part:
+            found[key] = None
+    return tuple(found)

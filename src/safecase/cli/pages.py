@@ -10,7 +10,7 @@ from safecase.catalogue.predicates import names
 from safecase.catalogue.read import catalogue
 from safecase.catalogue.references import source_of
 from safecase.errors import UsageError
-from safecase.export.check_pages import check_pages as check_pages  # the docs read it here, too
+from safecase.export.check_pages import check_pages, page_of
 from safecase.vocabulary import MEASURES, RISK_GROUPS, Control, Reference, Threat
 
 EXIT_CODES: Mapping[str, str] = {
@@ -116,10 +116,10 @@ def control_text(control: Control) -> str:
         "",
     ]
     for name in control.checks:
-        page = check_pages().get(name)
+        page = page_of(name)
         if page is not None:
             lines += [f"── {name} ──", "", page, ""]
-    absent = [name for name in control.checks if name not in check_pages()]
+    absent = [name for name in control.checks if not page_of(name)]
     if absent:
         lines += [
             f"There is no check {' or '.join(absent)} yet: a person's attestation stands in for it,",
@@ -267,8 +267,8 @@ def _reference(wanted: str) -> Page | None:
 
 
 def _check(wanted: str) -> Page | None:
-    text = check_pages().get(wanted)
-    if text is None:
+    text = page_of(wanted)
+    if not text:
         return None
     verifies = [c.id for c in catalogue().controls.values() if wanted in c.checks]
     head = f"{wanted}  (check; verifies {', '.join(verifies) or 'no control of the catalogue'})\n\n"

@@ -18,23 +18,47 @@ def check_pages() -> Mapping[str, str]:
 
 def page_of(check: str) -> str:
     """Give the page of a check, of a plug-in's as well where it is loaded; empty for one that is not there."""
-    page = check_pages().get(check)
-    if page is not None:
-        return page
+    built_in = _built_in(check)
+    if built_in:
+        return built_in
     from safecase.checks import REGISTRY
 
     found = REGISTRY.get(check)
     return found.doc.encode("utf-8", "replace").decode() if found is not None else ""
 
 
+@functools.cache
+def _built_in(check: str) -> str:
+    """Parse the files that name the check: to parse them all takes ten times as long."""
+    for source in _sources():
+        if f'"{check}"' in source:
+            found = dict(_decorated(ast.parse(source)))
+            if check in found:
+                return found[check]
+    return ""
+
+
 def _check_docstrings() -> Iterator[tuple[str, str]]:
+    for source in _sources():
+        yield from _decorated(ast.parse(source))
+
+
+@functools.cache
+def _sources() -> tuple[str, ...]:
+    """Read the file of every built-in check."""
     import safecase.measures
 
-    for found in pkgutil.iter_modules(safecase.measures.__path__):
-        folder = resources.files("safecase.measures") / found.name / "checks"
-        for file in folder.iterdir() if folder.is_dir() else ():
-            if file.name.endswith(".py") and file.name != "__init__.py":
-                yield from _decorated(ast.parse(file.read_text(encoding="utf-8")))
+    folders = [
+        resources.files("safecase.measures") / found.name / "checks"
+        for found in pkgutil.iter_modules(safecase.measures.__path__)
+    ]
+    return tuple(
+        file.read_text(encoding="utf-8")
+        for folder in folders
+        if folder.is_dir()
+        for file in folder.iterdir()
+        if file.name.endswith(".py") and file.name != "__init__.py"
+    )
 
 
 def _decorated(tree: ast.Module) -> Iterator[tuple[str, str]]:
