@@ -52,5 +52,5 @@ def _farewell(page: Path, *, hardened: bool, compared: bool) -> str:
         lines.append("What changes when this is mended: safecase demo --hardened")
     elif not compared:
         lines.append("Run `safecase demo` first to see what changed.")
-    lines.append("Your own service: safecase schema --example > safecase.yaml, then safecase assess")
+    lines.append("Your own service: safecase init, then safecase assess")
     return "\n".join(lines) + "\n"
