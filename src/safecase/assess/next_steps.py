@@ -18,30 +18,26 @@ def mends(claims: Iterable[Claim]) -> tuple[Mend, ...]:
 
     Within each the more severe before the less.
     """
-    ranked: dict[str, _Step] = {}
-    for position, claim in enumerate(claims):
-        if VERDICT_OF[claim.state] == "holds":
-            continue
+    open_ones = [(_rank(claim), n, claim) for n, claim in enumerate(claims) if VERDICT_OF[claim.state] != "holds"]
+    steps: dict[str, _Step] = {}
+    for _, _, claim in sorted(open_ones, key=lambda entry: entry[:2]):
+        if not claim.findings and len(steps) >= MOST_MENDS:
+            continue  # its step would be its own, and come after the others
         told = _first_mend(claim)
-        if told is None:
-            continue
-        kind = 0 if claim.state == "contested" else 1 if claim.looked else 2
-        rank = (kind, -SEVERITIES.index(claim.severity), position)
-        known = ranked.get(told.mend)
-        if known is None:
-            ranked[told.mend] = _Step(rank, told.why, [claim.control])
-        else:
-            known.claims.append(claim.control)
-            if rank < known.rank:
-                ranked[told.mend] = known._replace(rank=rank, why=told.why)
-    ordered = sorted(ranked.items(), key=lambda item: item[1].rank)
-    return tuple(Mend(mend=mend, why=step.why, claims=tuple(step.claims)) for mend, step in ordered[:MOST_MENDS])
+        if told is not None:
+            steps.setdefault(told.mend, _Step(told.why, [])).claims.append(claim.control)
+    first = list(steps.items())[:MOST_MENDS]
+    return tuple(Mend(mend=mend, why=step.why, claims=tuple(step.claims)) for mend, step in first)
+
+
+def _rank(claim: Claim) -> tuple[int, int]:
+    kind = 0 if claim.state == "contested" else 1 if claim.looked else 2
+    return kind, -SEVERITIES.index(claim.severity)
 
 
 class _Step(NamedTuple):
-    """A mend on its way: how soon, why, and the claims that it would move."""
+    """Why to do it, and the claims that it would move."""
 
-    rank: tuple[int, int, int]
     why: str
     claims: list[str]
 

@@ -50,9 +50,9 @@ class Tailoring:
     def _decide(self, when: str) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
         known = self._decided.get(when)
         if known is None:
-            decided = ruling(when, self._facts)
-            because = tuple(map(self._tell, decided.because)) or ("it applies to every service",)
-            known = self._decided[when] = (decided.applies, because, decided.questions)
+            applies, keys, questions = ruling(when, self._facts)
+            because = tuple(map(self._tell, keys)) or ("it applies to every service",)
+            known = self._decided[when] = (applies, because, questions)
         return known
 
     def _tell(self, key: str) -> str:
