@@ -24,6 +24,7 @@ from typing import Literal, TypeAlias
 from msgspec import structs
 
 from safecase.errors import CollectError, UsageError
+from safecase.readers.text import shown
 from safecase.service.references import resolve
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Subject
@@ -173,10 +174,13 @@ class Context:
 
     def path(self, relative: str) -> Path:
         """Give the file of the service at `relative`; refuses one that lies outside of its folder."""
-        found = (self.root / relative).resolve()
+        try:
+            found = (self.root / relative).resolve()
+        except (OSError, ValueError, RuntimeError) as why:  # links in a circle, a name with NUL, one that is too long
+            raise CollectError(f"{shown(relative)} is no path: {why}", mend="correct it in the manifest") from why
         if not found.is_relative_to(self.root.resolve()):
             raise CollectError(
-                f"{relative} leads out of the service's folder", mend="keep what is assessed inside of it"
+                f"{shown(relative)} leads out of the service's folder", mend="keep what is assessed inside of it"
             )
         return found
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from safecase.errors import CollectError
-from safecase.readers.repository import Entry, list_files
+from safecase.readers.repository import Entry
 from safecase.readers.text import shown
 from safecase.service.digests import Digests, hash_file, of_parts
 from safecase.service.schema import Manifest
+
+MOST_FOLDERS = 20_000
+"""Of one folder that a manifest names."""
 
 
 class Contents:
@@ -39,12 +43,23 @@ class Contents:
             if not found.is_relative_to(self._root.resolve()):
                 raise CollectError(f"{shown(path)} leads out of the service's folder")
             if found.is_dir():
-                folder = posixpath.normpath(path)
-                return of_parts({e.path: self._hash(f"{folder}/{e.path}") for e in list_files(found).entries})
+                return of_parts(dict(self._inside(posixpath.normpath(path), found)))
             return self._hash(posixpath.normpath(path)) if found.is_file() else "missing"
-        except (CollectError, OSError, ValueError) as why:
-            self._unreadable.append(str(why))
+        except (CollectError, OSError, ValueError, RuntimeError) as why:  # RuntimeError: links in a circle
+            self._unreadable.append(f"{shown(path)}: {shown(str(why), 200)}")
             return _never_the_same()
+
+    def _inside(self, folder: str, found: Path) -> Iterator[tuple[str, str]]:
+        """Hash everything in a folder that the manifest names, caches and links too: a check may read it."""
+        for at, (above, folders, files) in enumerate(os.walk(found)):
+            if at > MOST_FOLDERS:
+                raise CollectError(f"{shown(folder)} holds more than {MOST_FOLDERS} folders")
+            for name in sorted({*files, *(f for f in folders if (Path(above) / f).is_symlink())}):
+                path = Path(above) / name
+                inner = f"{folder}/{path.relative_to(found).as_posix()}"
+                link = f"{path.readlink()} " if path.is_symlink() else ""
+                plain = path.is_file() and path.resolve().is_relative_to(self._root.resolve())
+                yield inner, link + (self._hash(inner) if plain else "no file of the service")
 
     def _hash(self, path: str) -> str:
         """Hash a file that is there; one that the walk met and that did not change is not read again."""

@@ -155,14 +155,18 @@ def _held(setting: Setting) -> Iterator[Shared]:
         yield Shared("credential", value, f"the secret {shown(value)}", setting, same_everywhere=False)
         return
     if _STORED.search(value):
-        yield Shared("credential", value, f"the stored secret {shown(value, 60)}", setting)
+        # The address of a stored secret may bear a password or a token: it is compared, and never printed.
+        yield Shared("credential", _digest(value), f"the stored secret that {shown(setting.name)} names", setting)
     elif _CREDENTIAL.search(setting.name) and len(value) >= _LEAST_CREDENTIAL and not _NO_VALUE.fullmatch(value):
-        digest = hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
-        yield Shared("credential", digest, f"the value of {shown(setting.name)}", setting)
+        yield Shared("credential", _digest(value), f"the value of {shown(setting.name)}", setting)
     host = _place_in(setting, value)
     if host:
         bucket = _BUCKET.search(setting.name) is not None or _BUCKETS.match(value) is not None
         yield Shared("place", host, shown(host), setting, same_everywhere=bucket or _is_somewhere(host))
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
 
 
 def _place_in(setting: Setting, value: str) -> str:

@@ -55,6 +55,8 @@ class Learners(NamedTuple):
     """The people of today, and what could not be used of the lists of them."""
 
     people: tuple[Person, ...]
+    gone: frozenset[str]
+    """Ids and addresses of those whose part has ended: their records are no fault."""
     faults: tuple[Fault, ...]
 
 
@@ -75,17 +77,21 @@ def learners(ctx: Context) -> Learners:
         if person is not None:
             found.setdefault(person.id, person)
     today = ctx.now.date().isoformat()
-    return Learners(tuple(p for p in found.values() if p.until is None or p.until >= today), tuple(faults))
+    here = tuple(p for p in found.values() if p.until is None or p.until >= today)
+    gone = {name.lower() for p in found.values() if p not in here for name in (p.id, p.email) if name}
+    return Learners(here, frozenset(gone), tuple(faults))
 
 
-def completions(ctx: Context, people: tuple[Person, ...]) -> Completions:
-    """Give what the records say of people and modules that are known; the rest is told."""
-    by_name = {name.lower(): person.id for person in people for name in (person.id, person.email) if name}
+def completions(ctx: Context, known: Learners) -> Completions:
+    """Give what the records say of people and modules that are known; the rest is told, without naming strangers."""
+    by_name = {name.lower(): person.id for person in known.people for name in (person.id, person.email) if name}
     modules = {module.id for module in ctx.manifest.training.modules}
     found: list[Completion] = []
     faults: list[Fault] = []
     for file in ctx.manifest.training.records:
         for row, place in _rows(ctx, file, faults):
+            if row["person"].lower() in known.gone:
+                continue
             told = _completion(row, place, by_name, modules)
             if isinstance(told, Completion):
                 found.append(told)
@@ -101,8 +107,9 @@ def asked_of(person: Person, modules: tuple[TrainingModule, ...]) -> tuple[Train
 
 def counting(module: TrainingModule, done: Completion, today: date) -> bool:
     """Say whether a completion counts on a day: neither ended, nor of the future."""
-    last = done.expires or done.completed + timedelta(days=module.valid_days)
-    return done.completed <= today <= last
+    if done.expires is not None:
+        return done.completed <= today <= done.expires
+    return timedelta(0) <= today - done.completed <= timedelta(days=module.valid_days)
 
 
 def _rows(ctx: Context, file: str, faults: list[Fault]) -> Iterator[tuple[Mapping[str, str], Place]]:
@@ -150,14 +157,17 @@ def _completion(row: Mapping[str, str], place: Place, people: Mapping[str, str],
         return "" if row["module"] else "names no module"
     person = people.get(row["person"].lower())
     if person is None:
-        return f"{shown(row['person'], 60) or 'nobody'} is not among the people of the service"
+        return "somebody who is not among the people of the service" if row["person"] else "names nobody"
     completed = _day(row["completed"])
     if completed is None:
         return f"{shown(row['completed'], 30) or 'nothing'} is no day (YYYY-MM-DD)"
     score = _score(row["score"])
     if row["score"] and score is None:
         return f"{shown(row['score'], 30)} is no score (0 to 1, 0 to 100, or 80%)"
-    return Completion(person, row["module"], completed, score, _day(row["expires"]), place)
+    expires = _day(row["expires"])
+    if row["expires"] and expires is None:
+        return f"{shown(row['expires'], 30)} is no day (YYYY-MM-DD)"
+    return Completion(person, row["module"], completed, score, expires, place)
 
 
 def _day(text: str) -> date | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from safecase.service.subjects import Service
 from safecase.vocabulary import Finding, Place
 
 MOST_BYTES = 4_000_000
+MOST_HEADINGS = 2_000
 FEWEST_WORDS = 15
 """A part of fewer words says nothing."""
 
@@ -95,12 +97,14 @@ def _text(ctx: Context, file: str) -> str:
 
 
 def _sections(text: str) -> tuple[Section, ...]:
-    found = list(_HEADING.finditer(text))
+    found = list(itertools.islice(_HEADING.finditer(text), MOST_HEADINGS))
     sections = []
+    line, counted = 1, 0
     for number, heading in enumerate(found):
         level = len(heading[1])
         until = next((later.start() for later in found[number + 1 :] if len(later[1]) <= level), len(text))
-        line = text.count("\n", 0, heading.start()) + 1
+        line += text.count("\n", counted, heading.start())
+        counted = heading.start()
         sections.append(Section(heading[2].strip(), line, text[heading.end() : until]))
     return tuple(sections)
 

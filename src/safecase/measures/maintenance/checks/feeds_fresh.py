@@ -13,7 +13,8 @@ from typing import NamedTuple
 from safecase.catalogue.read import catalogue
 from safecase.checks import Context, check
 from safecase.errors import CollectError
-from safecase.readers.repository import ask_git
+from safecase.readers import regular_files
+from safecase.readers.history import last_change, uncommitted
 from safecase.readers.text import shown
 from safecase.service.schema import Feed
 from safecase.service.subjects import Service
@@ -104,30 +105,31 @@ def _dated(path: Path, relative: str, root: Path) -> Dated:
     own = _own_date(inside)
     if own is not None:
         return own
-    told = ask_git(root, "log", "-1", "--format=%cI", "--", posixpath.normpath(relative))
-    changed = ask_git(root, "status", "--porcelain", "--", posixpath.normpath(relative))
-    if told and told.strip() and not (changed or b"").strip():
-        return Dated(
-            datetime.fromisoformat(told.decode("ascii").strip()).astimezone(UTC).date(), "its last commit", True
-        )
+    where = posixpath.normpath(relative)
+    try:
+        committed = last_change(root, (where,))
+    except CollectError:  # a shallow clone: its history proves nothing
+        committed = None
+    if committed is not None and not uncommitted(root, (where,)):
+        return Dated(committed, "its last commit", True)
     return Dated(datetime.fromtimestamp(path.stat().st_mtime, UTC).date(), "its time on disk", False)
 
 
 def _own_date(path: Path) -> Dated | None:
     """Read the date that a JSON or YAML file gives itself at its top."""
     try:
-        if path.suffix not in (".json", ".yaml", ".yml") or path.stat().st_size > MOST_BYTES:
+        if path.suffix not in (".json", ".yaml", ".yml"):
             return None
-        content = path.read_bytes()
+        content = regular_files.read(path, most=MOST_BYTES)
     except OSError:
         return None
     told = _of_json(content) if path.suffix == ".json" else _of_yaml(content)
     for key in OWN_DATES:
         try:
             moment = datetime.fromisoformat(told[key])
-        except (KeyError, ValueError):
+            day = moment.astimezone(UTC).date() if moment.tzinfo else moment.date()
+        except (KeyError, ValueError, OverflowError):
             continue
-        day = moment.astimezone(UTC).date() if moment.tzinfo else moment.date()
         return Dated(day, f"its own `{key}`", True)
     return None
 

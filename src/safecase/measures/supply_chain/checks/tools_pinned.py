@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Literal
+from urllib.parse import urlsplit
 
 from safecase.checks import Context, check
 from safecase.errors import CollectError
@@ -104,8 +105,19 @@ def _unread(subject: Repository, file: str, why: str) -> Finding:
     return tools_pinned.unknown(subject, message, rule="unread", key=file, place=Place(file=file), mend=mend)
 
 
+def _masked(what: str) -> str:
+    """Name a server without what may be a key: of an address the host and path, of a command its program."""
+    if "://" in what:
+        try:
+            parts = urlsplit(what)
+            return shown(f"{parts.scheme}://{parts.hostname or ''}{parts.path}", 100)
+        except ValueError:
+            return "an address"
+    return shown(what.split()[0] if what.split() else "", 100)
+
+
 def _of_server(subject: Repository, ctx: Context, server: Server) -> Finding:
-    name = f"MCP server {shown(server.name)} ({shown(server.what, 100)})"
+    name = f"MCP server {shown(server.name)} ({_masked(server.what)})"
     key = f"{server.place.file}#{server.name}"
     if server.fixed in _WRONG:
         told, severity, mend = _WRONG[server.fixed]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 
 from safecase.checks import Context, check
-from safecase.readers.repository import ask_git
+from safecase.errors import CollectError
+from safecase.readers.history import last_change, uncommitted, unknown_to_git
 from safecase.readers.text import shown
 from safecase.service.subjects import Repository
 from safecase.vocabulary import Finding
 
 MOST_DAYS = 365
 MOST_PATHS = 200
-LITERAL = ":(literal)"
-"""Tells git that no sign of a path is a wildcard."""
 
 
 @check("tm.fresh", control="TM-08", severity="medium", reads=("threat_modelling",))
@@ -30,8 +29,8 @@ def model_current(repository: Repository, ctx: Context) -> Iterator[Finding]:
     `threat_modelling.reviewed` is a day that has come, at most 365 days ago, and not before the last commit that
     touched what the threats depend on: safecase.yaml, the system prompts, the declared model files, tool and deployment
     manifests (`deployment.manifests`). A change of the manifest on the day of the review counts as reviewed. Without
-    git, or with changes of these files that are not committed yet, it is unknown. Whether the review was a good one
-    is for the reviewer to answer for: `threat_modelling.reviewer` names them.
+    git, in a shallow clone, or with changes of these files that are not committed yet, it is unknown. Whether the
+    review was a good one is for the reviewer to answer for: `threat_modelling.reviewer` names them.
 
     ## How to mend it
     Go through what changed since (`git log -p` of the file that is named), then set `reviewed` to that day.
@@ -63,35 +62,33 @@ def model_current(repository: Repository, ctx: Context) -> Iterator[Finding]:
 
 def _changes(repository: Repository, ctx: Context, reviewed: date) -> Iterator[Finding]:
     paths = _paths(ctx)
-    log = ask_git(ctx.root, "log", "-1", "--format=%cI", "--", *paths)
-    if log is None or not log.strip():
-        told = "git has no commit of the files that the threats depend on"
-        mend = "keep the service in git, with its history checked out"
-        yield model_current.unknown(repository, told, rule="change", mend=mend)
+    try:
+        changed = {path: last_change(ctx.root, (path,)) for path in paths}
+    except CollectError as why:
+        yield model_current.unknown(repository, why.message, rule="change", mend=why.mend)
         return
-    open_ones = (ask_git(ctx.root, "status", "--porcelain", "--", *paths) or b"").splitlines()
+    for path in unknown_to_git(ctx.root, paths):
+        told = f"git does not know {shown(path)}, so nobody can say when it last changed"
+        mend = "commit it, or keep it out of what the manifest names"
+        yield model_current.unknown(repository, told, rule="change", key=path, mend=mend)
+    open_ones = uncommitted(ctx.root, paths)
     if open_ones:
-        told = f"{len(open_ones)} of the files that the threats depend on changed and are not committed"
+        told = f"{open_ones} of the files that the threats depend on changed and are not committed"
         mend = "commit them; the review counts from then on"
         yield model_current.unknown(repository, told, rule="change", mend=mend)
         return
-    changed = datetime.fromisoformat(log.decode("ascii").strip()).astimezone(UTC).date()
-    if changed <= reviewed:
-        yield model_current.passed(repository, f"nothing it depends on changed since {changed}", rule="change")
-        return
-    for path in paths:
-        told_day = ask_git(ctx.root, "log", "-1", "--format=%cI", "--", path)
-        when = told_day.decode("ascii").strip() if told_day else ""
-        if when and datetime.fromisoformat(when).astimezone(UTC).date() > reviewed:
-            name = shown(path.removeprefix(LITERAL))
-            told = f"{name} changed on {when[:10]}, after the review of {reviewed}"
-            mend = f"see `git log -p --since {reviewed} -- {name}`, then set threat_modelling.reviewed"
-            place = ctx.place("threat_modelling.reviewed")
-            yield model_current.failed(repository, told, rule="change", key=name, mend=mend, place=place)
+    later = [(path, day) for path, day in changed.items() if day is not None and day > reviewed]
+    for path, day in later:
+        told = f"{shown(path)} changed on {day}, after the review of {reviewed}"
+        mend = f"see `git log -p --since {reviewed} -- {shown(path)}`, then set threat_modelling.reviewed"
+        place = ctx.place("threat_modelling.reviewed")
+        yield model_current.failed(repository, told, rule="change", key=shown(path), mend=mend, place=place)
+    if not later and any(changed.values()):
+        yield model_current.passed(repository, f"nothing it depends on changed after {reviewed}", rule="change")
 
 
 def _paths(ctx: Context) -> tuple[str, ...]:
-    """What the threats depend on, as paths that git takes literally."""
+    """What the threats depend on."""
     manifest = ctx.manifest
     named = [
         ctx.manifest_path,
@@ -100,5 +97,12 @@ def _paths(ctx: Context) -> tuple[str, ...]:
         *(model.file for model in manifest.models),
     ]
     inside = [posixpath.normpath(path) for path in named if path and not posixpath.isabs(path)]
-    kept = [path for path in inside if not path.startswith("..") and (ctx.root / path).exists()]
-    return tuple(dict.fromkeys(LITERAL + path if path != "." else "." for path in kept))[:MOST_PATHS]
+    kept = [path for path in inside if not path.startswith("..") and _is_there(ctx, path)]
+    return tuple(dict.fromkeys(kept))[:MOST_PATHS]
+
+
+def _is_there(ctx: Context, path: str) -> bool:
+    try:
+        return ctx.path(path).exists()
+    except (CollectError, OSError):
+        return False

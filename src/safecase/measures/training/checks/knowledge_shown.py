@@ -39,7 +39,7 @@ def knowledge_shown(service: Service, ctx: Context) -> Iterator[Finding]:
     EU AI Act Art. 4; NIST AI RMF 1.0 GOVERN 2.2; ISO/IEC 42001:2023 A.4.6.
     """
     known = learners(ctx)
-    done = completions(ctx, known.people).found
+    done = completions(ctx, known).found
     latest = _latest(done, ctx)
     taken = [
         (person, module, latest[person.id, module.id])

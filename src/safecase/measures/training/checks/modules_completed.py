@@ -45,7 +45,7 @@ def modules_completed(service: Service, ctx: Context) -> Iterator[Finding]:
     """
     block = ctx.manifest.training
     known = learners(ctx)
-    done = completions(ctx, known.people)
+    done = completions(ctx, known)
     missing = _missing(bool(known.people), bool(block.modules), bool(block.records))
     if missing:
         mend = f"declare it under training: in {ctx.manifest_path}; `safecase explain training` shows how"
