@@ -205,12 +205,16 @@ def _write(target: Path, made: Draft) -> None:
 
     from safecase.cli.output import write
     from safecase.errors import UsageError
+    from safecase.readers import regular_files
     from safecase.service.draft import SCHEMA
     from safecase.service.schema import schema
 
     if not target.parent.is_dir():
         raise UsageError(f"{target.parent} is no folder", mend=f"mkdir -p {target.parent}")
     beside = target.parent / SCHEMA
+    link = regular_files.link_in(beside, target.parent)
+    if link is not None:
+        raise UsageError(f"{link} is a link to another place", mend=f"delete {link}")
     try:
         beside.parent.mkdir(exist_ok=True)
     except OSError as why:

@@ -124,7 +124,7 @@ def render(case: Case, records: Mapping[str, RecordView]) -> bytes:
         style=Markup(style),  # noqa: S704 - it is ours
         style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
-    return content.encode() + b"\n"
+    return content.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def bar(counts: Mapping[words.Standing, int]) -> Sequence[Part]:

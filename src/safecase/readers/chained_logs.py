@@ -129,7 +129,7 @@ def _standing(line: bytes, number: int, before: Standing | None, *, is_first: bo
             return Break(number, "broken", "does not follow from the line before it: one of them was changed, or went")
         if seq is not None and before.seq is not None and seq != before.seq + 1:
             return Break(number, "gap", f"has number {seq}, and {before.seq + 1} was to come")
-        if time is not None and before.time is not None and time < before.time - CLOCK_SLACK:
+        if time is not None and before.time is not None and before.time - time > CLOCK_SLACK:
             return Break(number, "clock", "is older than the line before it: a clock is out of step")
     digests = {hashlib.sha256(line[:-1]).hexdigest()}
     if "id" in said and _is_digest(said["id"]):

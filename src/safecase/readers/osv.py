@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Set
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -33,6 +33,8 @@ MOST_DIRECTORY = 64_000_000
 """Bytes of a zip's directory, which is read at once."""
 MOST_INNER = 2_000_000_000
 MOST_PROBLEMS = 100
+MOST_APART = timedelta(days=30)
+"""Between the newest record and the day that the manifest says: databases of advisories change daily."""
 MANIFEST = "manifest.json"
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
@@ -136,6 +138,10 @@ class _Reading:
 
     def bundle(self) -> Bundle:
         newest = _moment(self._newest.decode("ascii"))
+        if self._created and newest and self._created - newest > MOST_APART:
+            self._problem(
+                f"{MANIFEST} says it was made on {self._created.date()}, and its newest record is of {newest.date()}"
+            )
         problems = [*self._problems, *([f"and {self._more} more"] if self._more else [])]
         return Bundle(
             advisories=tuple(sorted(self._found, key=lambda a: (a.id, a.file))),
@@ -150,6 +156,8 @@ class _Reading:
         paths = [entry.path for entry in listing.entries]
         for told in listing.unreadable:
             self._problem(told)
+        for told in listing.passed_over:
+            self._problem(f"{shown(told)} was made by a tool and is not read")
         if not listing.complete:
             self._problem(f"there are more than {len(listing.entries):,} files: the rest was not read; zip them")
         members = [_Member(name, (lambda name=name: (path / name).open("rb"))) for name in paths]  # type: ignore[misc]
@@ -226,6 +234,8 @@ class _Reading:
     def _concerns(self, content: bytes) -> bool:
         """Say by a record's names whether it may be about one of ours; one without a name is read as a whole."""
         found = _NAME.findall(content)
+        if b"\\u" in content:  # a name may be spelt with escapes, the word "name" too
+            return True
         return not found or any(self._normalised(_text(name)) in self._names for name in found)
 
     def _record(self, content: bytes, told: str) -> None:
@@ -244,6 +254,8 @@ class _Reading:
         try:
             with member.open() as source:
                 told = json.loads(source.read(MOST_RECORD))
+            if not isinstance(told, dict):
+                self._problem(f"{MANIFEST} is no mapping")
             files = told.get("files", {}) if isinstance(told, dict) else {}
             self._created = _moment(str(told["created"])) if isinstance(told, dict) and "created" in told else None
         except (*_BROKEN, RecursionError) as why:
@@ -304,11 +316,17 @@ def _advisory(value: Any, told: str) -> Advisory:
         file=told,
         aliases=tuple(a for a in _list(value, "aliases") if isinstance(a, str)),
         summary=str(value.get("summary") or value.get("details") or "")[:2000],
-        withdrawn=bool(value.get("withdrawn")),
+        withdrawn=_is_past(value.get("withdrawn")),
         affected=tuple(affected),
         vectors=tuple(score for s in severities if isinstance(score := s.get("score"), str)),
         words=tuple(word for part in specific if isinstance(word := part.get("severity"), str)),
     )
+
+
+def _is_past(value: object) -> bool:
+    """Say whether an advisory was withdrawn: by a day that has come."""
+    moment = _moment(value) if isinstance(value, str) else None
+    return moment is not None and moment <= datetime.now(UTC)
 
 
 _SPECIFIC = ("database_specific", "ecosystem_specific")

@@ -10,7 +10,7 @@ from pathlib import Path
 RECORDS = [
     {
         "id": "GHSA-0000-0000-0001",
-        "modified": "2026-01-01T00:00:00Z",
+        "modified": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "affected": [
             {
                 "package": {"ecosystem": "PyPI", "name": "Garden_Tools"},

@@ -19,6 +19,7 @@ MOST_BYTES = 1_000_000
 MOST_FINDINGS = 100
 MOST_WEAK = 1_000
 MOST_BEFORE = 200
+SHORTEST_CANARY = 8
 MOST_ADDRESSES = 3
 """So many addresses of people are a list of people."""
 
@@ -155,7 +156,8 @@ def _canary(ctx: Context) -> str:
 def _weak(text: str, canary: str) -> Iterator[Weak]:
     taken: list[tuple[int, int]] = []
     for secret in secrets.find(text):
-        if not canary or canary not in text[secret.start : secret.end]:
+        # Only the canary itself is no secret: what merely holds it, or a short word called one, may be a real one.
+        if len(canary) < SHORTEST_CANARY or canary != text[secret.start : secret.end]:
             taken.append((secret.start, secret.end))
             told, mend = f"holds {secret.label} ({secret.masked})", "revoke it and take it out of the prompt"
             yield Weak("secret", told, secret.start, "critical", mend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections.abc import Iterator
 
@@ -202,8 +203,9 @@ def _of_load(subject: Repository, ctx: Context, load: Load) -> Finding | None:
             place=load.place,
             mend="write the repository and its commit as text, or say local_files_only=True where it is on disk",
         )
-    if (ctx.root / load.repository).is_dir():
-        return None
+    with contextlib.suppress(OSError, ValueError):  # a name that is no path is no folder
+        if (ctx.root / load.repository).is_dir():
+            return None
     name = shown(load.repository)
     declared = [m for m in ctx.manifest.models if source_of(m).name.lower() == f"hf:{load.repository}".lower()]
     found = approval(normalised(f"hf:{load.repository}"), None, ctx.manifest, ctx.now.date())
