@@ -61,6 +61,12 @@ def test_a_path_says_which_environment_a_file_belongs_to(path: str, environment:
         ("APP_ENV=development", "APP_ENV=development", ["named"]),
         ("APP_ENV=production", "APP_ENV=development", []),
         ("LOG_LEVEL=info", "LOG_LEVEL=info", []),
+        ("MAX_TOKEN=10000000", "MAX_TOKEN=10000000", []),
+        ("EOS_TOKEN=endoftext", "EOS_TOKEN=endoftext", []),
+        ("SECRET_KEY=openai-api-key", "SECRET_KEY=openai-api-key", []),
+        ('SECRET_KEY=os.environ["SECRET_KEY"]', 'SECRET_KEY=os.environ["SECRET_KEY"]', []),
+        (f"DB_PASS={KEY}", f"DB_PASS={KEY}", ["same-credential"]),
+        (f"X=vault://{KEY}@v/a", f"X=vault://{KEY}@v/a", ["same-credential"]),
     ],
 )
 def test_what_production_shares_with_development_is_found(

@@ -29,6 +29,11 @@ from tests.measures.looking import looked, rules, written
         ("npx.cmd pkg", "pkg", "moves"),
         ("pnpm dlx pkg@1.2.3", "pkg@1.2.3", "exact"),
         ("npx github:org/repo", "github:org/repo", "moves"),
+        ("npx pkg@1.2", "pkg@1.2", "moves"),
+        ("npx -p ok@1.2.3 -p evil go", "ok@1.2.3", "moves"),
+        ("npx ok@1.2.3 --registry=http://x.example", "ok@1.2.3", "moves"),
+        ("uvx --from ok==1.2.3 --with evil cmd", "ok==1.2.3", "moves"),
+        ("sh -c 'npx ok@1.2.3 && npx evil'", "-c 'npx ok@1.2.3 && npx evil'", "unseen"),
         ("uvx pkg", "pkg", "moves"),
         ("uvx pkg@1.2.3", "pkg@1.2.3", "exact"),
         ("uvx pkg>=1.2", "pkg>=1.2", "moves"),
@@ -137,3 +142,14 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
             servers_in(b"mcpServers" + content, name)
         except NotRead:
             continue
+
+
+def test_no_key_of_an_address_or_a_command_gets_into_a_finding(tmp_path: Path) -> None:
+    servers = {
+        "a": {"url": "https://u:pw12345@h.example/sse?token=ghp_verysecret"},
+        "b": {"command": "my-mcp", "args": ["--api-key", "9f8e7d6c5b"]},
+    }
+    folder = written(tmp_path, {".mcp.json": json.dumps({"mcpServers": servers})})
+    told = str([f.message for f in looked(tools_pinned, folder)])
+    assert "h.example/sse" in told
+    assert not [key for key in ("pw12345", "verysecret", "9f8e7d6c5b") if key in told]

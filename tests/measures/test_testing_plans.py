@@ -132,6 +132,27 @@ def test_a_step_blocks_or_it_does_not(step: str, verdict: str, tmp_path: Path) -
     assert github(tmp_path, step=step) == verdict
 
 
+@pytest.mark.parametrize(
+    ("on", "step", "job"),
+    [
+        ("pull_request", "{run: safecase gate, if: \"github.event_name != 'pull_request'\"}", "name: x"),
+        ("pull_request", "run: safecase gate", "if: ${{ 1 == 2 }}"),
+        ("pull_request", "run: echo 'safecase gate'", "name: x"),
+        ("pull_request", "run: safecase gate --help", "name: x"),
+        ("pull_request", "run: safecase gate | tee log", "name: x"),
+        ("pull_request", "run: 'if safecase gate; then true; fi'", "name: x"),
+        ("pull_request", "run: \"trap 'exit 0' EXIT\\nsafecase gate\"", "name: x"),
+        ("pull_request", "{run: safecase gate, shell: 'echo {0}'}", "name: x"),
+        ("{pull_request: {types: [closed]}}", "run: safecase gate", "name: x"),
+        ("{pull_request: {branches: [nope]}}", "run: safecase gate", "name: x"),
+        ("{pull_request_target: {paths: [x]}}", "run: safecase gate", "name: x"),
+        ("pull_request", "uses: acme/safecase/setup@v1", "name: x"),
+    ],
+)
+def test_what_may_keep_the_gate_from_blocking_is_no_pass(tmp_path: Path, on: str, step: str, job: str) -> None:
+    assert github(tmp_path, on, step, job) != "pass"
+
+
 def test_a_job_that_may_fail_does_not_block(tmp_path: Path) -> None:
     assert github(tmp_path, job="continue-on-error: true") == "fail"
 

@@ -26,6 +26,11 @@ _CONTAINERS = frozenset({"docker", "podman", "nerdctl"})
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "cmd", "powershell", "pwsh"})
 _SUBCOMMANDS = frozenset({"run", "tool", "exec", "dlx", "x", "create"})
 _EXACT = re.compile(r"v?\d+(\.\d+){1,3}([-+.]?[0-9A-Za-z.-]+)?")
+_EXACT_NPM = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
+"""npm takes `1.2` and `1.2.x` for ranges."""
+_JOINED = re.compile(r"[;&|\n`]|\$\(")
+_CHANGES = frozenset({"--with", "--registry", "--index-url", "--extra-index-url", "--entrypoint", "-e", "--eval"})
+"""Options that bring in something besides the package that is named, or from somewhere else."""
 _COMMIT = re.compile(r"[@#][0-9a-f]{40}$")
 _FETCHES = re.compile(r"\b(curl|wget|iwr|Invoke-WebRequest)\b", re.IGNORECASE)
 _PACKAGE_OPTIONS = frozenset({"-p", "--package", "--from", "--spec"})
@@ -78,7 +83,11 @@ def fixed(words: Sequence[str], url: str = "") -> tuple[str, Fixed]:
         if _FETCHES.search(script):
             return script, "downloads"
         inner = script.partition("-c ")[2].strip("\"' ").split()
+        if _JOINED.search(script):
+            return script, "unseen"
         return fixed(inner) if inner and _program(inner[0]) not in _SHELLS else (script, "unseen")
+    if _brings_more(runner, rest):
+        return _package(rest), "moves"
     if runner in _JAVASCRIPT or (runner in ("pnpm", "yarn", "npm", "bun") and rest[:1] in (["dlx"], ["exec"], ["x"])):
         package = _package(rest)
         return package, _of_javascript(package)
@@ -95,6 +104,16 @@ def fixed(words: Sequence[str], url: str = "") -> tuple[str, Fixed]:
         return target, "own"
     own = next((w for w in words if w.endswith((".py", ".js", ".mjs", ".cjs", ".ts")) or w.startswith("./")), "")
     return (own, "own") if own else (" ".join(words[:4]), "unseen")
+
+
+def _brings_more(runner: str, rest: Sequence[str]) -> bool:
+    """Say whether a runner of packages is told to fetch something besides, or from elsewhere."""
+    if runner in _CONTAINERS:
+        return "--entrypoint" in rest
+    if runner not in _JAVASCRIPT | _PYTHON | {"uv", "pnpm", "yarn", "npm", "bun"}:
+        return False
+    named = sum(word.partition("=")[0] in _PACKAGE_OPTIONS for word in rest)
+    return named > 1 or any(word.partition("=")[0] in _CHANGES for word in rest)
 
 
 def _program(word: str) -> str:
@@ -187,7 +206,7 @@ def _of_javascript(package: str) -> Fixed:
     if "://" in package or package.startswith(("github:", "git+")):
         return "exact" if _COMMIT.search(package) else "moves"
     name, _, version = package.rpartition("@")
-    return "exact" if name and _EXACT.fullmatch(version) else "moves"
+    return "exact" if name and _EXACT_NPM.fullmatch(version) else "moves"
 
 
 def _of_python(package: str) -> Fixed:

@@ -16,7 +16,7 @@ from safecase.vocabulary import Place, Severity
 Held: TypeAlias = Literal["credential", "place", "namespace"]
 
 _CREDENTIAL = re.compile(
-    r"(^|[_.-])(password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key([_-]?id)?|private[_-]?key|credentials?"
+    r"(^|[_.-])(password|passwd|pass|pwd|secret|token|api[_-]?key|access[_-]?key([_-]?id)?|private[_-]?key|credentials?"
     r"|secret[_-]?(arn|id|name|key))$",
     re.IGNORECASE,
 )
@@ -25,8 +25,12 @@ _STORED = re.compile(
     r"|(op|vault|ref\+\w{1,20})://?|secret/data/"
 )
 """How stores of secrets name one: two environments that name the same one share it."""
+_OF_LANGUAGE = re.compile(r"(^|[_.-])(max|min|eos|pad|bos|unk|num|stop|mask|sep|cls)_?tokens?$", re.IGNORECASE)
+"""Settings of a language model that are called tokens and are no credentials."""
+_NAMES_A_SECRET = re.compile(r"\d{1,20}|[a-z]{2,20}([-_.][a-z]{2,20}){1,6}", re.IGNORECASE)
+"""A number, or words in a row (`openai-api-key`): what a secret is called, and not one."""
 _NO_VALUE = re.compile(
-    r".*(\$\{|\$\(|\{\{|<[^>]{1,60}>|\*\*\*|change.?me|example|placeholder|dummy|redacted|your[_-]).*|\$[A-Z_]{1,80}|",
+    r".*(os\.environ|getenv\(|process\.env|\bconfig\(|\benv\(|secrets?\[|\$\{|\$\(|\{\{|<[^>]{1,60}>|\*\*\*|change.?me|example|placeholder|dummy|redacted|your[_-]).*|\$[A-Z_]{1,80}|",
     re.IGNORECASE | re.DOTALL,
 )
 _LEAST_CREDENTIAL = 8
@@ -157,12 +161,16 @@ def _held(setting: Setting) -> Iterator[Shared]:
     if _STORED.search(value):
         # The address of a stored secret may bear a password or a token: it is compared, and never printed.
         yield Shared("credential", _digest(value), f"the stored secret that {shown(setting.name)} names", setting)
-    elif _CREDENTIAL.search(setting.name) and len(value) >= _LEAST_CREDENTIAL and not _NO_VALUE.fullmatch(value):
+    elif _is_credential(setting.name, value) and len(value) >= _LEAST_CREDENTIAL and not _NO_VALUE.fullmatch(value):
         yield Shared("credential", _digest(value), f"the value of {shown(setting.name)}", setting)
     host = _place_in(setting, value)
     if host:
         bucket = _BUCKET.search(setting.name) is not None or _BUCKETS.match(value) is not None
         yield Shared("place", host, shown(host), setting, same_everywhere=bucket or _is_somewhere(host))
+
+
+def _is_credential(name: str, value: str) -> bool:
+    return bool(_CREDENTIAL.search(name)) and not (_OF_LANGUAGE.search(name) or _NAMES_A_SECRET.fullmatch(value))
 
 
 def _digest(value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 STORES = frozenset({
@@ -24,7 +25,7 @@ _WITH_STORE = frozenset(
 )
 _NARROWS = frozenset({
     "filter", "filters", "where", "where_document", "namespace", "query_filter", "expr", "partition_names", "tenant",
-    "post_filter", "pre_filter", "search_filter", "filter_expression", "collection_name", "index_name",
+    "post_filter", "pre_filter", "search_filter", "filter_expression",
 })  # fmt: skip
 """Arguments that can narrow a question; the last ones only where their value is no constant."""
 
@@ -53,7 +54,7 @@ def askings(source: str) -> tuple[Asking, ...]:
             warnings.simplefilter("ignore")
             nodes = list(ast.walk(ast.parse(source)))
             imported = {name for node in nodes for name in _packages(node)}
-            fixed = {target for node in nodes for target in _constants(node)}
+            fixed = _constants(nodes)
             found = [_asking(node, bool(imported & STORES), fixed) for node in nodes if isinstance(node, ast.Call)]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as why:
         raise UnparsableError(type(why).__name__) from why
@@ -70,7 +71,7 @@ def _asking(call: ast.Call, store: bool, fixed: set[str]) -> Asking | None:
             hidden = True
         for key, value in _narrowing(keyword.arg or "", keyword.value):
             if _is_constant(value, fixed):
-                constant = constant or key not in ("collection_name", "index_name")
+                constant = True
             else:
                 narrowed = narrowed or key
     return Asking(name, call.lineno, narrowed, constant, hidden)
@@ -96,11 +97,24 @@ def _is_constant(value: ast.expr, fixed: set[str]) -> bool:
 _MAKERS = {"dict", "list", "tuple", "set", "str", "models", "rest"}
 
 
-def _constants(node: ast.AST) -> list[str]:
-    match node:
-        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant()) if name.isupper():
-            return [name]
-    return []
+def _constants(nodes: Sequence[ast.AST]) -> set[str]:
+    """Give the names that are only ever bound to constants, or to lists and mappings of constants."""
+    bound = [
+        (name, value)
+        for node in nodes
+        if isinstance(node, ast.Assign) and len(node.targets) == 1
+        for name, value in [(node.targets[0], node.value)]
+        if isinstance(name, ast.Name)
+    ]
+    moving = {name.id for name, value in bound if not _is_made_of_constants(value)}
+    return {name.id for name, _ in bound} - moving
+
+
+def _is_made_of_constants(value: ast.expr) -> bool:
+    return all(isinstance(node, _FIXED) for node in ast.walk(value))
+
+
+_FIXED = (ast.Constant, ast.Dict, ast.List, ast.Tuple, ast.Set, ast.expr_context, ast.UnaryOp, ast.unaryop)
 
 
 def _packages(node: ast.AST) -> list[str]:

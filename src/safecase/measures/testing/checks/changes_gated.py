@@ -25,8 +25,17 @@ MOST_BYTES = 1_000_000
 MOST_SEEN = 20
 """Gates of one file that are told."""
 _GATE = re.compile(r"(?:^|[\s;&|(/\"'])safecase\s{1,20}(?:[-\w=./]{1,200}\s{1,20}){0,4}?gate\b")
-_ACTION = re.compile(
-    r"(?:[\w.-]+/)?safecase(?:-action)?(?:/[\w./-]+)?@\S+|\./(?:[\w./-]*/)?safecase[\w./-]*", re.IGNORECASE
+_ACTION = re.compile(r"(?:[\w.-]+/)?safecase(?:-action)?@\S+|\./(?:[\w./-]*/)?safecase[\w./-]*", re.IGNORECASE)
+_PLAIN = re.compile(
+    r"(?m)^[ \t]*(?:(?:uv|poetry|pdm|hatch) run |uvx |pipx run |python3? -m |[\w./-]*/)?"
+    r"safecase[ \t]+(?:[-\w=./]{1,200}[ \t]+){0,4}gate(?![^\n]*(?:--help|-h\b|[|;&!<>`]))(?:[ \t][^\n]*)?$"
+)
+"""A line that runs the gate and nothing else."""
+_BRANCHES = re.compile(r"\b(?:exit|trap|return|if|while|until|for|case|exec|eval)\b|<<|set \+")
+_NO_CONDITIONS = ("always()", "!cancelled()", "success()", "success() || failure()")
+_MAIN = frozenset({"main", "master", "trunk", "develop", "*", "**"})
+_FOR_MERGES = re.compile(
+    r"""\$CI_PIPELINE_SOURCE\s*==\s*['"]merge_request_event['"]|\$CI_MERGE_REQUEST_I?ID\b(?!\s*(?:==|!=|=~|!~))"""
 )
 _IGNORED = re.compile(
     r"\bgate\b[^\n]{0,2000}?"
@@ -132,17 +141,54 @@ def _github(document: Document) -> Iterator[Seen]:
             if _GATE.search(run) or _ACTION.fullmatch(str(step.get("uses", "")).strip()):
                 place = document.place(("jobs", name, "steps", number))
                 excuse = when or _swallowed(run) or _github_excuse(job) or _github_excuse(step)
-                yield Seen(place, excuse)
+                doubt = _script_doubt(run) or _github_doubt(top, job, step)
+                yield Seen(place, excuse or doubt, unclear=not excuse and bool(doubt))
 
 
 def _trigger(on: Any) -> str:  # what YAML can hold: a word, a list or a mapping
     words = [on] if isinstance(on, str) else list(on) if isinstance(on, list | dict) else []
     if not {"pull_request", "pull_request_target", "merge_group"} & {str(word) for word in words}:
         return f"only on {', '.join(shown(str(w), 30) for w in words[:5]) or 'nothing'}, not on pull requests"
-    pull = _mapping(on.get("pull_request")) if isinstance(on, dict) else {}
-    if "merge_group" not in words and ("paths" in pull or "paths-ignore" in pull):
-        return "only when some paths change"
+    for pull in _pulls(on):
+        if "paths" in pull or "paths-ignore" in pull:
+            return "only when some paths change"
     return ""
+
+
+def _pulls(on: Any) -> list[dict[Any, Any]]:
+    """The filters of the triggers that proposed changes pull."""
+    names = ("pull_request", "pull_request_target")
+    return [_mapping(on.get(name)) for name in names if name in on] if isinstance(on, dict) else []
+
+
+def _github_doubt(top: dict[Any, Any], job: dict[Any, Any], step: dict[Any, Any]) -> str:
+    """Say what may keep the step from running, or from failing, that this check does not work out."""
+    jobs = _mapping(top.get("jobs"))
+    needed = [_mapping(jobs.get(name)) for name in _flat(job.get("needs"))]
+    for part in (job, step, *needed):
+        condition = str(part.get("if", "")).strip().removeprefix("${{").removesuffix("}}").strip()
+        if condition and condition not in _NO_CONDITIONS:
+            return f"whether `if: {shown(condition, 60)}` lets it run is not worked out"
+    shells = [step.get("shell"), *(_mapping(_mapping(x.get("defaults")).get("run")).get("shell") for x in (job, top))]
+    if any(shell not in (None, "bash", "sh", "pwsh") for shell in shells):
+        return "it runs in a shell of its own making"
+    for pull in _pulls(top.get("on", top.get("true"))):
+        types = {str(word) for word in _flat(pull.get("types"))}
+        branches = {str(word) for word in _flat(pull.get("branches"))}
+        if types and not {"opened", "synchronize"} <= types:
+            return "`types:` leaves out changes that are opened or pushed to"
+        if "branches-ignore" in pull or (branches and not branches & _MAIN):
+            return "which branches it is for, and whether they are those that matter, is not told"
+    return ""
+
+
+def _script_doubt(script: str) -> str:
+    """Say why a script may go on although the gate said no; a line that does nothing else is taken for what it says."""
+    if not _GATE.search(script):
+        return ""  # an action
+    if not _PLAIN.search(script):
+        return "it stands in a line that does more than run it"
+    return "the script leaves, traps or branches besides" if _BRANCHES.search(script) else ""
 
 
 def _github_excuse(part: dict[Any, Any]) -> str:
@@ -170,7 +216,12 @@ def _gitlab(document: Document) -> Iterator[Seen]:
         rules = [_mapping(rule) for rule in _list(job.get("rules"))] or [
             _mapping(rule) for rule in _list(_mapping(top.get("workflow")).get("rules"))
         ]
-        yield Seen(place, _swallowed(_bare(script)) or _gitlab_excuse(job, rules))
+        excuse = _swallowed(_bare(script)) or _gitlab_excuse(job, rules)
+        before = "\n".join(str(line) for part in (top, job) for line in _flat(part.get("before_script")))
+        doubt = _script_doubt(_bare(script)) or (
+            "before_script leaves" if re.search(r"\b(?:exit|trap)\b", before) else ""
+        )
+        yield Seen(place, excuse or doubt, unclear=not excuse and bool(doubt))
 
 
 def _gitlab_excuse(job: dict[Any, Any], rules: list[dict[Any, Any]]) -> str:
@@ -180,7 +231,9 @@ def _gitlab_excuse(job: dict[Any, Any], rules: list[dict[Any, Any]]) -> str:
         return f"it waits (`when: {job['when']}`)"
     only = [str(word) for word in _flat(job.get("only"))]
     conditions = " ".join(str(rule.get("if", "")) for rule in rules if rule.get("when") not in ("never", "manual"))
-    asked = "merge_request" in conditions or "CI_MERGE_REQUEST" in conditions or "merge_requests" in only
+    asked = _FOR_MERGES.search(conditions) is not None or "merge_requests" in only
+    if "merge_requests" in [str(word) for word in _flat(job.get("except"))]:
+        return "`except` leaves out merge requests"
     if any(rule.get("allow_failure") not in (None, False) for rule in rules):
         return "allow_failure lets it fail"
     return "" if asked else 'not for merge requests (`rules: [{if: $CI_PIPELINE_SOURCE == "merge_request_event"}]`)'
@@ -188,9 +241,9 @@ def _gitlab_excuse(job: dict[Any, Any], rules: list[dict[Any, Any]]) -> str:
 
 def _by_text(text: str, path: str) -> Iterator[Seen]:
     bare = _bare(text)
+    excuse = _swallowed(bare)
     for found in itertools.islice(_GATE.finditer(bare), MOST_SEEN):
         place = Place(file=path, line=bare.count("\n", 0, found.end()) + 1)
-        excuse = _swallowed(bare)
         if excuse:
             yield Seen(place, excuse)
         else:
