@@ -90,6 +90,17 @@ def test_the_role_agrees_with_what_else_is_said(tmp_path: Path, blocks: str, ver
     assert {f.verdict for f in looked(role_consistent, manifest(tmp_path, blocks))} == {verdict}
 
 
+def test_a_word_that_is_said_is_judged_and_an_area_that_is_not_said_is_open(tmp_path: Path) -> None:
+    said = "service: {id: a, jurisdictions: [EU], domain: other}\nai: {kind: [tabular]}\n" + PUBLIC
+    findings = looked(
+        practices_allowed, manifest(tmp_path, said + "law: {biometric: emotion, manipulates: verification}\n")
+    )
+    failed = {f.key for f in findings if f.verdict == "fail"}
+    assert failed == {"law.biometric", "law.manipulates"}
+    unsaid = "service: {id: a, jurisdictions: [EU]}\nai: {kind: [tabular]}\n" + PUBLIC
+    assert "near" in [f.rule for f in looked(practices_allowed, manifest(tmp_path, unsaid)) if f.verdict == "unknown"]
+
+
 def test_documentation_is_looked_for_by_its_parts(tmp_path: Path) -> None:
     named = "compliance: {documents: {technical: doc.md}}\n"
     findings = looked(documentation_complete, written(tmp_path, {"doc.md": "# Title\n"}, named))

@@ -37,7 +37,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """Parts of Annex IV in our own words, with words that their headings bear."""
 
-_HEADING = re.compile(r"(?m)^ {0,3}(#{1,6})[ \t]+(.{1,300}?)[ \t#]*$")
+_HEADING = re.compile(r"(?m)^ {0,3}(#{1,6})[ \t](.{1,300})$")
 _EMPTY = re.compile(r"\b(tbd|todo|to be (done|defined|written|completed)|lorem ipsum|n/?a|xxx)\b", re.IGNORECASE)
 
 
@@ -105,7 +105,7 @@ def _sections(text: str) -> tuple[Section, ...]:
         until = next((later.start() for later in found[number + 1 :] if len(later[1]) <= level), len(text))
         line += text.count("\n", counted, heading.start())
         counted = heading.start()
-        sections.append(Section(heading[2].strip(), line, text[heading.end() : until]))
+        sections.append(Section(heading[2].strip(" \t#"), line, text[heading.end() : until]))
     return tuple(sections)
 
 

@@ -51,9 +51,15 @@ def practices_allowed(repository: Repository, ctx: Context) -> Iterator[Finding]
         place = ctx.place(near.because[0]) if near.because else None
         told = f"near a forbidden practice, by {keys}"
         yield practices_allowed.failed(repository, told, rule="near", key=keys, mend=mend, place=place)
+    elif near is not None and near.value is None and near.missing:
+        told = f"whether a forbidden practice is near is open: {', '.join(near.missing)} would decide it"
+        mend = f"say {near.missing[0]} in {ctx.manifest_path}"
+        place = ctx.place(near.missing[0])
+        yield practices_allowed.unknown(repository, told, rule="near", mend=mend, place=place)
     biometric = facts.outcome("biometric")
     for key, means, word in QUESTIONS:
-        if key == "law.biometric" and biometric is not None and biometric.value is False:
+        unsaid = law.get(key.removeprefix("law.")) is None
+        if key == "law.biometric" and unsaid and biometric is not None and biometric.value is False:
             continue
         yield _answer(repository, ctx, key, means, word)
     synthetic = facts.outcome("synthetic")
@@ -76,7 +82,7 @@ def _answer(repository: Repository, ctx: Context, key: str, means: str, word: st
         return practices_allowed.unknown(
             repository, f"whether it {means} is not said ({key})", rule="practice", key=key, mend=mend, place=place
         )
-    if value is False or value in (word, "verification"):
+    if value is False or (key == "law.biometric" and value in (word, "verification")):
         return practices_allowed.passed(repository, f"{key} excludes that it {means}", rule="practice", key=key)
     mend = "end the practice, or let somebody who knows the law decide, and record that in exceptions:"
     return practices_allowed.failed(repository, f"it {means} ({key})", rule="practice", key=key, mend=mend, place=place)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from safecase.checks import Context, check
-from safecase.measures.training.records import Completion, asked_of, completions, counting, learners
+from safecase.measures.training.records import Completion, Fault, asked_of, completions, counting, learners
 from safecase.readers.text import shown
 from safecase.service.schema import Person, TrainingModule
 from safecase.service.subjects import Service
 from safecase.vocabulary import Finding, Metric
+
+MOST_FAULTS = 20
 
 
 @check(
@@ -39,7 +41,9 @@ def knowledge_shown(service: Service, ctx: Context) -> Iterator[Finding]:
     EU AI Act Art. 4; NIST AI RMF 1.0 GOVERN 2.2; ISO/IEC 42001:2023 A.4.6.
     """
     known = learners(ctx)
-    done = completions(ctx, known).found
+    read = completions(ctx, known)
+    done = read.found
+    yield from _unused(service, read.faults)
     latest = _latest(done, ctx)
     taken = [
         (person, module, latest[person.id, module.id])
@@ -58,6 +62,14 @@ def knowledge_shown(service: Service, ctx: Context) -> Iterator[Finding]:
         passed += finding.verdict == "pass"
         yield finding
     ctx.measure(Metric(name="knowledge checks passed", value=passed / len(taken), n=len(taken)))
+
+
+def _unused(service: Service, faults: tuple[Fault, ...]) -> Iterator[Finding]:
+    """A row that cannot be read may hold the score that matters."""
+    mend = "correct the row where it was exported from"
+    for fault in faults[:MOST_FAULTS]:
+        key = str(fault.place)
+        yield knowledge_shown.unknown(service, fault.message, rule="row", key=key, place=fault.place, mend=mend)
 
 
 def _latest(done: tuple[Completion, ...], ctx: Context) -> Mapping[tuple[str, str], Completion]:
