@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safecase.readers.artifacts import ArtifactReport, look
-from tests.readers.test_weights import KINDS, field, npy, safetensors, tarred, zipped
+from safecase.readers.artifacts.look import ArtifactReport, look
+from tests.readers.test_formats import KINDS, field, npy, safetensors, tarred, zipped
 
 EVIL = b"\x80\x04cos\nsystem\nX\x08\x00\x00\x00touch me\x85R."
 GOOD = pickle.dumps({"weights": [0.1, 0.2]}, protocol=2)

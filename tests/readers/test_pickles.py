@@ -22,8 +22,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safecase.readers.pickle_opcodes import OPCODES
-from safecase.readers.pickles import Limits, PickleReport, scan, seems_pickle
+from safecase.readers.pickles.opcodes import OPCODES
+from safecase.readers.pickles.scan import Limits, PickleReport, scan, seems_pickle
 
 TOUCH = b"X\x08\x00\x00\x00touch me\x85R"
 """The argument of a call, and the call."""

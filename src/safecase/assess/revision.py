@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from safecase.errors import ManifestError, UsageError
 from safecase.evidence import attestations
-from safecase.readers import kubernetes, weights
+from safecase.readers import kubernetes
+from safecase.readers.artifacts import formats
 from safecase.readers.repository import ask_git
 from safecase.readers.text import shown
 from safecase.service.read import NAMES, ServiceDescription, from_bytes
@@ -85,7 +86,7 @@ class Revision(NamedTuple):
 
     def discovered(self, folder: str) -> tuple[Fact, ...]:
         """Say how many models (by their names) and Kubernetes manifests lie in a folder."""
-        models = [path for path in self._files(folder) if posixpath.splitext(path)[1].lower() in weights.ONLY_MODELS]
+        models = [path for path in self._files(folder) if posixpath.splitext(path)[1].lower() in formats.ONLY_MODELS]
         cluster = [path for path in self._speaking_of("apiVersion", folder) if self._is_kubernetes(path)]
         return (_counted("discovered.model_files", models), _counted("discovered.kubernetes_files", cluster))
 

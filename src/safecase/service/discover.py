@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from safecase.readers import kubernetes, locks, weights
+from safecase.readers import kubernetes, locks
+from safecase.readers.artifacts import formats
 from safecase.readers.repository import Listing, list_files
 from safecase.service.contents import Contents, named_files
 from safecase.service.digests import Digests, of_parts, of_value
@@ -110,7 +111,7 @@ def _datasets(service: ServiceDescription, listing: Listing) -> Iterator[Dataset
 
 def _models(service: ServiceDescription, listing: Listing) -> Iterator[Model]:
     """Declared models first; a weight file that no declared one covers is a model of its own."""
-    found = [entry.path for entry in listing.entries if weights.is_weight_file(service.root / entry.path)]
+    found = [entry.path for entry in listing.entries if formats.is_weight_file(service.root / entry.path)]
     covered: set[str] = set()
     for index, block in enumerate(service.manifest.models):
         if block.file:

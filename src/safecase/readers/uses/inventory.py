@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from safecase.errors import CollectError
-from safecase.readers import kubernetes, locks, weights
+from safecase.readers import kubernetes, locks
+from safecase.readers.artifacts import formats
 from safecase.readers.uses import (
     containers,
     environment,
@@ -129,9 +130,9 @@ class _Finder:
     def weights(self, path: str) -> Iterator[Use]:
         """Give the model that a file is, by its bytes."""
         file = self.root / path
-        if weights.is_weight_file(file):
+        if formats.is_weight_file(file):
             try:
-                kind = weights.identify(file)
+                kind = formats.identify(file)
             except CollectError as why:
                 self._told(path, why.message)
                 return

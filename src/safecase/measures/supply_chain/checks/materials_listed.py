@@ -11,7 +11,8 @@ from safecase.checks import Context, check
 from safecase.errors import CollectError
 from safecase.measures.supply_chain.materials import MOST_BYTES, Listed, Material, bill, read_bill
 from safecase.measures.supply_chain.sources import source_of
-from safecase.readers import locks, weights
+from safecase.readers import locks
+from safecase.readers.artifacts import formats
 from safecase.readers.repository import list_files
 from safecase.readers.text import shown
 from safecase.service.digests import hash_file
@@ -137,7 +138,7 @@ def _undeclared(repository: Repository, ctx: Context) -> Iterator[Material]:
     for path in repository.files:
         if any(path == folder or path.startswith(f"{folder}/") for folder in folders):
             continue
-        if weights.is_weight_file(ctx.root / path):
+        if formats.is_weight_file(ctx.root / path):
             yield Material(
                 kind="machine-learning-model",
                 name=path,

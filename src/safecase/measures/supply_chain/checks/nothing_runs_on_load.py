@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from safecase.checks import Context, check
 from safecase.errors import CollectError
-from safecase.readers.artifact_report import Problem
-from safecase.readers.artifacts import ArtifactReport, look
+from safecase.readers.artifacts.look import ArtifactReport, look
+from safecase.readers.artifacts.report import Problem
 from safecase.readers.text import shown
 from safecase.service.subjects import Model
 from safecase.vocabulary import Finding, Place

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from safecase.checks import Context, check
 from safecase.errors import CollectError
+from safecase.readers.artifacts.formats import WeightFormat, identify
 from safecase.readers.text import shown
-from safecase.readers.weights import WeightFormat, identify
 from safecase.service.subjects import Model
 from safecase.vocabulary import Finding, Place
 

@@ -7,7 +7,7 @@ import math
 import struct
 from typing import Any, BinaryIO, Final
 
-from safecase.readers.artifact_report import Problems
+from safecase.readers.artifacts.report import Problems
 from safecase.readers.text import shown
 
 MOST_HEADER: Final = 100_000_000

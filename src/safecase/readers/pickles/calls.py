@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from safecase.readers import pickle_opcodes
-from safecase.readers.artifact_report import FileVerdict
-from safecase.readers.pickle_arrays import is_array_wrapper, raw_array
-from safecase.readers.pickle_machine import Broken, Calls, Exhausted, Machine, Session
-from safecase.readers.pickle_rules import RULES
-from safecase.readers.pickle_values import (
+from safecase.readers.artifacts.report import FileVerdict
+from safecase.readers.pickles import opcodes
+from safecase.readers.pickles.arrays import is_array_wrapper, raw_array
+from safecase.readers.pickles.machine import Broken, Calls, Exhausted, Machine, Session
+from safecase.readers.pickles.rules import RULES
+from safecase.readers.pickles.values import (
     PLANTED,
     Blob,
     Called,
@@ -162,7 +162,7 @@ class Judge(Calls):
         fork.stack, fork.below = list(machine.stack[-FORK_OPCODES:]), [list(s[-8:]) for s in machine.below[-8:]]
         fork.memo, fork.protocol = _Overlay(machine.memo), machine.protocol
         try:
-            pickle_opcodes.run(fork, FORK_OPCODES)
+            opcodes.run(fork, FORK_OPCODES)
         except (Broken, Exhausted):
             pass
         finally:

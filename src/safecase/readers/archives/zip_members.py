@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from safecase.readers.archives import (
+from safecase.readers.archives.unpacking import (
     BOMB_RATIO,
     BOMB_SIZE,
     MOST_MEMBERS,
@@ -23,7 +23,7 @@ from safecase.readers.archives import (
     unpack,
     unpacked_prefix,
 )
-from safecase.readers.artifact_report import Problems
+from safecase.readers.artifacts.report import Problems
 from safecase.readers.text import shown
 
 _TAIL: Final = 65_557

@@ -11,6 +11,8 @@ from safecase.vocabulary import Noun, Severity
 FileVerdict: TypeAlias = Literal["malicious", "suspicious", "error", "unsupported", "clean"]
 """`error`: it is broken or too large to judge. `unsupported`: nobody looks into this format yet."""
 
+Confidence: TypeAlias = Literal["high", "medium", "low"]
+
 WORST_FIRST: tuple[FileVerdict, ...] = ("malicious", "suspicious", "error", "unsupported", "clean")
 MOST_PROBLEMS = 500
 
@@ -28,6 +30,8 @@ class Problem(Noun, frozen=True):
     member: str = ""
     key: str = ""
     """What tells two problems of one rule apart without an offset: the global's name, the member's."""
+    confidence: Confidence = "high"
+    """How sure it is that this is no harmless oddity: `high` of what loaders certainly act upon."""
 
     @property
     def severity(self) -> Severity:
@@ -50,9 +54,20 @@ class Problems:
         offset: int | None = None,
         member: str = "",
         key: str = "",
+        confidence: Confidence = "high",
     ) -> None:
         """Note a problem; where the same was noted before, the worse one stays."""
-        self.put(Problem(rule=rule, says=says, message=message, offset=offset, member=member, key=key))
+        self.put(
+            Problem(
+                rule=rule,
+                says=says,
+                message=message,
+                offset=offset,
+                member=member,
+                key=key,
+                confidence=confidence,
+            )
+        )
 
     def put(self, problem: Problem) -> None:
         """Note a problem that another reader found."""

@@ -6,7 +6,7 @@ import math
 import re
 from typing import NamedTuple
 
-from safecase.readers.pickle_values import Called, DictBox, Global, Value
+from safecase.readers.pickles.values import Called, DictBox, Global, Value
 
 _CODE = re.compile(r"[<>=|]?([?bBhHiIlLqQefdgFDGpPSaUVOMmTnNuc])(\d{0,9})(?:\[\w{1,3}\])?\Z")
 _SIZES = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "e": 2, "d": 8, "q": 8, "Q": 8, "M": 8, "m": 8, "D": 16}

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
-from safecase.readers.artifact_report import FileVerdict, Problems
-from safecase.readers.pickle_policy import Policy
+from safecase.readers.artifacts.report import FileVerdict, Problems
+from safecase.readers.pickles.policy import Policy
 from safecase.readers.text import shown
 
 MOST_CONFIG: Final = 64 * 1024 * 1024

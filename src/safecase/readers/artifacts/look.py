@@ -12,19 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from safecase.readers import (
-    archive_zip,
-    archives,
-    chat_templates,
-    keras_config,
-    onnx_graph,
-    skops_schema,
-    tensor_headers,
-)
-from safecase.readers.artifact_report import Deadline, FileVerdict, Problem, worst
-from safecase.readers.pickle_policy import Policy
-from safecase.readers.pickles import Limits, PickleReport, ScanSession, seems_pickle
-from safecase.readers.weights import WeightFormat, identify, identify_stream
+from safecase.readers.archives import unpacking, zip_members
+from safecase.readers.artifacts import chat_templates, keras, onnx, skops, tensor_headers
+from safecase.readers.artifacts.formats import WeightFormat, identify, identify_stream
+from safecase.readers.artifacts.report import Deadline, FileVerdict, Problem, worst
+from safecase.readers.pickles.policy import Policy
+from safecase.readers.pickles.scan import Limits, PickleReport, ScanSession, seems_pickle
 from safecase.vocabulary import Noun
 
 MOST_DEPTH: Final = 4
@@ -44,8 +37,8 @@ _NOT_LOOKED_INTO: Final = {
     "torch_archive": "the handler of a TorchServe archive, which is a program",
 }
 _CONFIGURATIONS: Final = {
-    ("keras_v3", "config.json"): keras_config.check_config,
-    ("skops", "schema.json"): skops_schema.check_schema,
+    ("keras_v3", "config.json"): keras.check_config,
+    ("skops", "schema.json"): skops.check_schema,
 }
 _PICKLE_NAMES: Final = (".pkl", ".pickle", ".p", ".joblib", ".dill", ".debug_pkl")
 
@@ -93,7 +86,7 @@ class _Looker:
         self.policy = Policy(allow)
         self.session = _Session(self.policy, Limits(seconds=seconds), deadline, self._look_within)
         self.problems = self.session.problems
-        self.budget = archives.Budget(deadline)
+        self.budget = unpacking.Budget(deadline)
         self.members = 0
         self.depth = 0
 
@@ -112,9 +105,9 @@ class _Looker:
             self.depth -= 1
 
     def _by_kind(self, file: BinaryIO, size: int, name: str, member: str, kind: WeightFormat) -> None:
-        if kind.name in _PICKLES and not archives.compression_of(archives.peek(file, 16)):
+        if kind.name in _PICKLES and not unpacking.compression_of(unpacking.peek(file, 16)):
             self.session.look_streams(file, size, member, surely=True)
-            if archive_zip.is_zip(file, size):
+            if zip_members.is_zip(file, size):
                 self._zip(file, size, member, kind.name)
         elif kind.name in ("joblib", "compressed"):
             self._compressed(file, size, name, member)
@@ -142,16 +135,16 @@ class _Looker:
     def _reading(self, member: str) -> Iterator[None]:
         try:
             yield
-        except archives.Bomb as why:
+        except unpacking.Bomb as why:
             self.problems.add("archive.bomb", "suspicious", f"it fills memory or disk: {why}", member=member)
-        except archives.Unreadable as why:
+        except unpacking.Unreadable as why:
             self.problems.add("archive.unreadable", "error", f"not judged: {why}", member=member)
 
     def _compressed(self, file: BinaryIO, size: int, name: str, member: str) -> None:
-        kind = archives.compression_of(archives.peek(file, 16))
+        kind = unpacking.compression_of(unpacking.peek(file, 16))
         inside = f"{member}!{kind}" if member else kind
         with self._reading(member):
-            unpacked, length, whole = archives.unpack(file, kind, self.budget, size)
+            unpacked, length, whole = unpacking.unpack(file, kind, self.budget, size)
             with unpacked:
                 self.members += 1
                 if not whole:
@@ -163,22 +156,22 @@ class _Looker:
     def _zip(self, file: BinaryIO, size: int, member: str, kind: str) -> None:
         where = f"{member}!" if member else ""
         with self._reading(member):
-            for entry in archive_zip.zip_members(file, size, self.problems, where):
+            for entry in zip_members.zip_members(file, size, self.problems, where):
                 with self._reading(where + entry.name):
                     self._zip_member(file, entry, where + entry.name, kind)
 
-    def _zip_member(self, file: BinaryIO, entry: archive_zip.Member, member: str, kind: str) -> None:
+    def _zip_member(self, file: BinaryIO, entry: zip_members.Member, member: str, kind: str) -> None:
         self.members += 1
         name = PurePosixPath(entry.name).name
-        beginning, _ = archive_zip.open_member(file, entry, self.budget, PEEK)
+        beginning, _ = zip_members.open_member(file, entry, self.budget, PEEK)
         prefix = beginning.read(PEEK)
         named = name.endswith(_PICKLE_NAMES)
         if (kind, entry.name) in _CONFIGURATIONS:
-            opened, length = archive_zip.open_member(file, entry, self.budget)
-            content = opened.read(min(length, keras_config.MOST_CONFIG))
+            opened, length = zip_members.open_member(file, entry, self.budget)
+            content = opened.read(min(length, keras.MOST_CONFIG))
             _CONFIGURATIONS[kind, entry.name](content, self.problems, self.policy, member)
         elif named or seems_pickle(prefix, entry.size) or _may_hold_more(prefix):
-            opened, length = archive_zip.open_member(file, entry, self.budget)
+            opened, length = zip_members.open_member(file, entry, self.budget)
             found = identify_stream(opened, length, name)
             if found.name in _PICKLES or (named and found.name == "unknown"):
                 self.session.look_streams(opened, length, member, surely=named)
@@ -186,8 +179,8 @@ class _Looker:
                 self.look(opened, length, name, member, found)
         elif kind not in ("torchscript", "torch_archive") and name.endswith(_PROGRAMS):
             self._unsupported("not looked into yet: programs within the archive", member, "program")
-        if entry.size > archives.BOMB_SIZE and entry.size > archives.BOMB_RATIO * max(1, entry.packed):
-            raise archives.Bomb(f"{entry.packed} bytes unpack to {entry.size}")
+        if entry.size > unpacking.BOMB_SIZE and entry.size > unpacking.BOMB_RATIO * max(1, entry.packed):
+            raise unpacking.Bomb(f"{entry.packed} bytes unpack to {entry.size}")
 
     def gguf(self, file: BinaryIO, size: int, member: str) -> None:
         """Look at the header, and at the templates that a server renders."""
@@ -215,10 +208,10 @@ class _Looker:
 
     def tar(self, file: BinaryIO, size: int, member: str) -> None:
         with self._reading(member):
-            for name, start, length in archives.tar_members(file, size):
+            for name, start, length in unpacking.tar_members(file, size):
                 self.members += 1
                 inside = f"{member}!{name}" if member else name
-                part = archives.section(file, start, length)
+                part = unpacking.section(file, start, length)
                 kind = identify_stream(part, length, name)
                 if kind.name in _PICKLES or name == "pickle":
                     self.session.look_streams(part, length, inside, surely=name in ("pickle", "sys_info"))
@@ -227,13 +220,13 @@ class _Looker:
 
     def npy(self, file: BinaryIO, size: int, member: str) -> None:
         """Behind the header of an array of objects lies one pickle."""
-        head = archives.peek(file, 12)
+        head = unpacking.peek(file, 12)
         wide = head[6:7] != b"\x01"
         start = (12 + int.from_bytes(head[8:12], "little")) if wide else (10 + int.from_bytes(head[8:10], "little"))
         if start >= size:
             self.problems.add("npy.header", "error", "its header is longer than the file", member=member)
             return
-        self.session.look_streams(archives.section(file, start, size - start), size - start, member, surely=True)
+        self.session.look_streams(unpacking.section(file, start, size - start), size - start, member, surely=True)
 
 
 class _Session(ScanSession):
@@ -253,9 +246,9 @@ class _Session(ScanSession):
 def _may_hold_more(prefix: bytes) -> bool:
     return (
         prefix.startswith((b"PK\x03\x04", b"\x93NUMPY", b"\x89HDF", b"GGUF", b"7z\xbc\xaf"))
-        or archives.compression_of(prefix) not in ("", "zlib", "lzma")
+        or unpacking.compression_of(prefix) not in ("", "zlib", "lzma")
         or prefix[8:10] == b'{"'
-        or archives.is_tar(prefix)
+        or unpacking.is_tar(prefix)
     )
 
 
@@ -268,8 +261,8 @@ _READERS: Final[dict[str, Callable[[_Looker, BinaryIO, int, str], object]]] = {
     "openvino": _Looker.xml,
     "llamafile": _Looker.llamafile,
     "safetensors": lambda looker, f, size, m: tensor_headers.check_safetensors(f, size, looker.problems, m),
-    "onnx": lambda looker, f, size, m: onnx_graph.check_onnx(f, size, looker.problems, m),
-    "hdf5": lambda looker, f, size, m: keras_config.search_config(f, size, looker.problems, m),
-    "tf_saved_model": lambda looker, f, size, m: keras_config.search_config(f, size, looker.problems, m),
+    "onnx": lambda looker, f, size, m: onnx.check_onnx(f, size, looker.problems, m),
+    "hdf5": lambda looker, f, size, m: keras.search_config(f, size, looker.problems, m),
+    "tf_saved_model": lambda looker, f, size, m: keras.search_config(f, size, looker.problems, m),
 }
 """Who looks at a format that is no container."""

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safecase.errors import CollectError
-from safecase.readers.weights import identify, identify_stream, is_weight_file
+from safecase.readers.artifacts.formats import identify, identify_stream, is_weight_file
 
 VALUE = pickle.dumps({"weights": [0.1, 0.2]}, protocol=4)
 

@@ -1,13 +1,13 @@
-"""The abstract pickle machine: stack, marks, memo and limits of one stream; `pickle_opcodes` moves it."""
+"""The abstract pickle machine: stack, marks, memo and limits of one stream; `opcodes` moves it."""
 
 from __future__ import annotations
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from typing import BinaryIO, Final
 
-from safecase.readers.artifact_report import Deadline, Problems
-from safecase.readers.pickle_policy import Policy
-from safecase.readers.pickle_values import Blob, Global, Value
+from safecase.readers.artifacts.report import Deadline, Problems
+from safecase.readers.pickles.policy import Policy
+from safecase.readers.pickles.values import Blob, Global, Value
 from safecase.vocabulary import Noun
 
 MOST_KEPT_TEXT: Final = 256
@@ -173,7 +173,7 @@ class Machine:
 
 
 class Calls:
-    """What the machine tells of names, calls and side effects; `pickle_calls.Judge` is the one that judges."""
+    """What the machine tells of names, calls and side effects; `calls.Judge` is the one that judges."""
 
     def named(self, machine: Machine, module: str, name: str) -> Value:
         """A name was resolved; gives its value."""

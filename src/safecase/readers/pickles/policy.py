@@ -132,7 +132,7 @@ class _Tables:
 
 @functools.cache
 def _tables() -> _Tables:
-    content = resources.files("safecase.readers").joinpath("allowed_globals.json").read_bytes()
+    content = resources.files("safecase.readers.pickles").joinpath("allowed_globals.json").read_bytes()
     return _Tables(msgspec.json.decode(content, type=_Listed))
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from safecase.readers.archives import peek_at, varint
-from safecase.readers.artifact_report import Problems
+from safecase.readers.archives.unpacking import peek_at, varint
+from safecase.readers.artifacts.report import Problems
 from safecase.readers.text import shown
 
 MOST_FIELDS: Final = 5_000_000

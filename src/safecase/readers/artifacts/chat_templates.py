@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from safecase.readers.artifact_report import FileVerdict, Problems
+from safecase.readers.artifacts.report import FileVerdict, Problems
 from safecase.readers.text import shown
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from safecase.readers.artifact_report import Problems
-from safecase.readers.pickle_policy import Policy
+from safecase.readers.artifacts.report import Problems
+from safecase.readers.pickles.policy import Policy
 from safecase.readers.text import shown
 
 MOST_NODES: Final = 2_000_000

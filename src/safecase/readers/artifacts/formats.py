@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from safecase.errors import CollectError
-from safecase.readers import archive_zip, archives
-from safecase.readers.artifact_report import Deadline, Problems
-from safecase.readers.pickles import seems_pickle
+from safecase.readers.archives import unpacking, zip_members
+from safecase.readers.artifacts.report import Deadline, Problems
+from safecase.readers.pickles.scan import seems_pickle
 from safecase.vocabulary import Noun
 
 PREFIX: Final = 4096
@@ -82,9 +82,9 @@ def identify(path: Path) -> WeightFormat:
 
 def identify_stream(file: BinaryIO, size: int, name: str) -> WeightFormat:
     """Tell the format of a file or of an archive's member."""
-    prefix = archives.peek(file, PREFIX)
+    prefix = unpacking.peek(file, PREFIX)
     kind, detail = _by_prefix(prefix, size, name)
-    if kind == "zip?" or (kind == "unknown" and archive_zip.is_zip(file, size)):
+    if kind == "zip?" or (kind == "unknown" and zip_members.is_zip(file, size)):
         kind, detail = _zip_kind(file, size)
     if kind == "unknown" and _is_onnx(file, size):
         kind = "onnx"
@@ -130,7 +130,7 @@ def _by_prefix(prefix: bytes, size: int, name: str) -> tuple[str, str]:
         return "empty", ""
     kind, detail = _magic(prefix, name)
     if kind == "compressed":
-        inner = archives.unpacked_prefix(prefix, detail)
+        inner = unpacking.unpacked_prefix(prefix, detail)
         if not inner and detail in ("zlib", "lzma"):
             # Two or three bytes are no proof.
             return _by_opcodes(prefix, size, name)
@@ -155,7 +155,7 @@ def _magic(prefix: bytes, name: str) -> tuple[str, str]:
             return kind, ""
     if prefix.startswith(b"\x93NUMPY"):
         return ("npy_object" if _holds_objects(prefix) else "npy"), ""
-    if archives.is_tar(prefix):
+    if unpacking.is_tar(prefix):
         return ("pytorch_tar" if b"sys_info" in prefix or b"storages" in prefix[:100] else "tar"), ""
     if prefix.startswith(b"{") and b"learner" in prefix[:64]:
         return ("xgboost_ubj" if prefix[1:2] == b"L" else "xgboost_json"), ""
@@ -165,7 +165,7 @@ def _magic(prefix: bytes, name: str) -> tuple[str, str]:
         return "tf_saved_model", "" if name.endswith("saved_model.pb") else "graph"
     if name.endswith(".mlmodel") and prefix[:1] == b"\x08":
         return "coreml", ""
-    compression = archives.compression_of(prefix)
+    compression = unpacking.compression_of(prefix)
     return ("compressed", compression) if compression else ("unknown", "")
 
 
@@ -225,8 +225,8 @@ def _holds_objects(prefix: bytes) -> bool:
 
 def _zip_kind(file: BinaryIO, size: int) -> tuple[str, str]:
     try:
-        members = archive_zip.zip_members(file, size, Problems())
-    except archives.Unreadable as why:
+        members = zip_members.zip_members(file, size, Problems())
+    except unpacking.Unreadable as why:
         return "zip", str(why)
     names = {m.name for m in members[:MOST_MEMBERS_NAMED]}
     last = {PurePosixPath(n).name for n in names}
@@ -246,13 +246,13 @@ def _zip_kind(file: BinaryIO, size: int) -> tuple[str, str]:
     return ("zip", "") if not any(_ML_MEMBERS.search(n) for n in names) else ("model_zip", "an archive of model files")
 
 
-def _npz_kind(file: BinaryIO, members: list[archive_zip.Member]) -> str:
-    budget = archives.Budget(Deadline(5.0), 64 * 1024 * 1024)
+def _npz_kind(file: BinaryIO, members: list[zip_members.Member]) -> str:
+    budget = unpacking.Budget(Deadline(5.0), 64 * 1024 * 1024)
     for member in members[:1000]:
         try:
-            opened, _ = archive_zip.open_member(file, member, budget, PREFIX)
+            opened, _ = zip_members.open_member(file, member, budget, PREFIX)
             prefix = opened.read(PREFIX)
-        except archives.Unreadable:
+        except unpacking.Unreadable:
             return "npz_object"
         if not prefix.startswith(b"\x93NUMPY") or _holds_objects(prefix):
             return "npz_object"
@@ -266,9 +266,9 @@ def _is_onnx(file: BinaryIO, size: int) -> bool:
     for _ in range(64):
         if at >= size:
             break
-        head = archives.peek_at(file, at, 12)
-        tag, used = archives.varint(head, 0)
-        value, used = archives.varint(head, used) if used else (0, 0)
+        head = unpacking.peek_at(file, at, 12)
+        tag, used = unpacking.varint(head, 0)
+        value, used = unpacking.varint(head, used) if used else (0, 0)
         if not used or (first and not (tag == 8 and 1 <= value <= 32)):
             return False
         first = False

@@ -13,8 +13,8 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from safecase.readers.pickle_machine import MOST_LINE, Broken, Machine
-from safecase.readers.pickle_values import Blob, DictBox, ListBox, SetBox, Unknown, Value
+from safecase.readers.pickles.machine import MOST_LINE, Broken, Machine
+from safecase.readers.pickles.values import Blob, DictBox, ListBox, SetBox, Unknown, Value
 
 MOST_NUMBER: Final = 1024
 """Bytes of a number that is read; a larger one is one that nobody looks at."""

@@ -6,9 +6,9 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from safecase.readers.artifact_report import FileVerdict
-from safecase.readers.pickle_machine import Machine
-from safecase.readers.pickle_values import (
+from safecase.readers.artifacts.report import FileVerdict
+from safecase.readers.pickles.machine import Machine
+from safecase.readers.pickles.values import (
     Blob,
     Called,
     DictBox,
@@ -21,7 +21,7 @@ from safecase.readers.pickle_values import (
 )
 
 if TYPE_CHECKING:
-    from safecase.readers.pickle_calls import Judge
+    from safecase.readers.pickles.calls import Judge
 
 Args = tuple[Value, ...] | None
 Rule = Callable[["Judge", Machine, Global, Args], Value]

@@ -14,11 +14,11 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from safecase.readers import pickle_opcodes
-from safecase.readers.artifact_report import Deadline, FileVerdict, Problem, worst
-from safecase.readers.pickle_calls import Judge, tell_what_was_named
-from safecase.readers.pickle_machine import Broken, Exhausted, Limits, Machine, Session
-from safecase.readers.pickle_policy import Policy
+from safecase.readers.artifacts.report import Deadline, FileVerdict, Problem, worst
+from safecase.readers.pickles import opcodes
+from safecase.readers.pickles.calls import Judge, tell_what_was_named
+from safecase.readers.pickles.machine import Broken, Exhausted, Limits, Machine, Session
+from safecase.readers.pickles.policy import Policy
 from safecase.vocabulary import Noun
 
 WINDOW: Final = 1024 * 1024
@@ -75,14 +75,14 @@ def scan(
 
 def seems_pickle(prefix: bytes, size: int = 0) -> bool:
     """Say whether bytes are the beginning of a pickle of `size`: by its header, or by following it without one."""
-    if not prefix or prefix[:1] not in pickle_opcodes.OPCODES:
+    if not prefix or prefix[:1] not in opcodes.OPCODES:
         return False
     if prefix[:1] == b"\x80" and prefix[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return prefix[2:3] in (*pickle_opcodes.OPCODES, b".")
+        return prefix[2:3] in (*opcodes.OPCODES, b".")
     session = ScanSession(Policy(), Limits(opcodes=4096, seconds=2.0), Deadline(2.0))
     machine = Machine(io.BytesIO(prefix), max(size, len(prefix)), session, Judge(session, ""))
     try:
-        ended = pickle_opcodes.run(machine, 4096)
+        ended = opcodes.run(machine, 4096)
     except Exhausted:
         return True
     except Broken:
@@ -137,7 +137,7 @@ class ScanSession(Session):
     def also_as_pickle(self, stream: BinaryIO, size: int, member: str) -> None:
         """Look at what is another format as a loader of pickles would read it."""
         stream.seek(0)
-        if stream.read(1) not in pickle_opcodes.OPCODES:
+        if stream.read(1) not in opcodes.OPCODES:
             return
         streams = self.streams
         self._try(stream, 0, size, member)
@@ -150,7 +150,7 @@ class ScanSession(Session):
             raise Exhausted(f"pickles lie more than {self.limits.depth} deep in one another")
         self.depth += 1
         try:
-            pickle_opcodes.run(Machine(stream, size, self, Judge(self, member)))
+            opcodes.run(Machine(stream, size, self, Judge(self, member)))
         finally:
             self.depth -= 1
 
@@ -169,7 +169,7 @@ class ScanSession(Session):
         machine = Machine(stream, size, self, Judge(self, member))
         self.streams += 1
         try:
-            pickle_opcodes.run(machine)
+            opcodes.run(machine)
         except Broken as why:
             where = stream.tell()
             self.problems.add(
@@ -190,7 +190,7 @@ class ScanSession(Session):
         stream.seek(start)
         whole = False
         try:
-            whole = pickle_opcodes.run(machine)
+            whole = opcodes.run(machine)
         except Broken:
             pass
         except Exhausted as why:

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, BinaryIO, Final, NamedTuple, Protocol, cast
 
-from safecase.readers.artifact_report import Deadline
+from safecase.readers.artifacts.report import Deadline
 
 MOST_MEMBERS: Final = 100_000
 MOST_UNPACKED: Final = 1024 * 1024 * 1024

@@ -1,0 +1,1 @@
+"""Model files, whatever their format: what a loader would act upon, without loading them."""

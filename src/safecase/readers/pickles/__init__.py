@@ -1,0 +1,1 @@
+"""Pickles of strangers, followed opcode by opcode on an abstract machine and never loaded."""
