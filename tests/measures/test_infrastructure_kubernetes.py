@@ -15,6 +15,7 @@ from safecase.checks import Context
 from safecase.measures.infrastructure.checks.egress_listed import egress_listed
 from safecase.measures.infrastructure.checks.rights_minimal import rights_minimal
 from safecase.measures.infrastructure.checks.runtime_hardened import runtime_hardened
+from safecase.measures.infrastructure.checks.segmented import segmented
 from safecase.service.read import read
 from safecase.service.subjects import Workloads
 from tests.measures.looking import looked, rules, written
@@ -26,6 +27,7 @@ kind: Pod
 metadata: {name: bot, namespace: support, labels: {app: bot}}
 spec: {containers: [{name: bot, image: "bot:1"}]%s}
 """
+ADMISSION = "admissionregistration.k8s.io"
 ROLE = API + "kind: %s\nmetadata: {name: bot%s}\nrules: [%s]\n"
 BINDING = API + (
     "kind: %s\nmetadata: {name: bot%s}\nroleRef: {kind: %s, name: %s}\nsubjects: [{kind: %s, name: '%s'%s}]\n"
@@ -67,6 +69,21 @@ def joined(*documents: str) -> dict[str, str | bytes]:
         ('{apiGroups: [""], resources: [serviceaccounts/token], verbs: [create]}', ["token"]),
         ("{apiGroups: [authentication.k8s.io], resources: [userextras/scopes], verbs: [impersonate]}", ["impersonate"]),
         ("{apiGroups: [certificates.k8s.io], resources: [signers], verbs: [approve]}", ["certificates"]),
+        ('{nonResourceURLs: ["/*"], verbs: [get]}', ["wildcard"]),
+        ('{nonResourceURLs: ["/**"], verbs: [get]}', ["wildcard"]),
+        ('{nonResourceURLs: ["/healthz/*", /metrics], verbs: [get]}', []),
+        ('{apiGroups: [""], resources: [secrets], resourceNames: [""], verbs: [list]}', ["secrets"]),
+        (f"{{apiGroups: [{ADMISSION}], resources: [validatingwebhookconfigurations], verbs: [delete]}}", ["admission"]),
+        (f"{{apiGroups: [{ADMISSION}], resources: [validatingadmissionpolicies], verbs: [patch]}}", ["admission"]),
+        (f"{{apiGroups: [{ADMISSION}], resources: [mutatingadmissionpolicybindings], verbs: [create]}}", ["admission"]),
+        (f"{{apiGroups: [{ADMISSION}], resources: [validatingadmissionpolicies], verbs: [get, list, watch]}}", []),
+        ('{apiGroups: [""], resources: [namespaces], verbs: [patch]}', ["namespaces"]),
+        ('{apiGroups: [""], resources: [namespaces], resourceNames: [support], verbs: [update]}', ["namespaces"]),
+        ('{apiGroups: [""], resources: [namespaces], verbs: [get, list, create, delete]}', []),
+        ("{apiGroups: [tenancy.shop.eu], resources: [namespaces], verbs: [patch]}", []),
+        ('{apiGroups: [""], resources: [persistentvolumes], verbs: [create]}', ["volumes"]),
+        ('{apiGroups: [""], resources: [persistentvolumes], verbs: [get, list]}', []),
+        ('{apiGroups: [""], resources: [persistentvolumeclaims], verbs: [create, delete]}', []),
     ],
 )
 def test_a_right_that_leads_to_others_fails(tmp_path: Path, rule: str, names: list[str]) -> None:
@@ -91,6 +108,7 @@ def test_reading_all_secrets_is_worse_in_all_namespaces(tmp_path: Path) -> None:
         ("User", "system:anonymous", "anybody"),
         ("Group", "system:serviceaccounts:support", "anybody"),
         ("Group", "system:masters", "anybody"),
+        ("Group", "system:nodes", "anybody"),
         ("ServiceAccount", "default", "default-account"),
         ("User", "system:serviceaccount:support:default", "default-account"),
     ],
@@ -98,6 +116,24 @@ def test_reading_all_secrets_is_worse_in_all_namespaces(tmp_path: Path) -> None:
 def test_rights_for_nobody_in_particular_fail(tmp_path: Path, holder: str, who: str, rule: str) -> None:
     files = joined(role('{apiGroups: [""], resources: [pods], verbs: [get]}'), binding(holder=holder, who=who))
     assert rules(looked(rights_minimal, written(tmp_path, files))) == [rule]
+
+
+@pytest.mark.parametrize(
+    ("name", "holder", "who", "wrong"),
+    [
+        ("view", "Group", "system:authenticated", ["anybody"]),
+        ("view", "Group", "system:unauthenticated", ["anybody"]),
+        ("system:auth-delegator", "User", "system:anonymous", ["anybody"]),
+        ("view", "Group", "support-team", []),
+        ("view", "ServiceAccount", "default", []),
+        ("system:discovery", "Group", "system:authenticated", []),
+        ("system:public-info-viewer", "Group", "system:unauthenticated", []),
+    ],
+)
+def test_a_role_of_the_cluster_is_for_everybody_only_where_the_cluster_gives_it_so(
+    tmp_path: Path, name: str, holder: str, who: str, wrong: list[str]
+) -> None:
+    assert rules(looked(rights_minimal, written(tmp_path, joined(everywhere(name, holder, who))))) == wrong
 
 
 def test_cluster_admin_fails_whoever_has_it(tmp_path: Path) -> None:
@@ -176,6 +212,13 @@ DATA = (
 )
 
 
+BUT = "{matchExpressions: [{key: tier, operator: NotIn, values: [x]}, {key: zz, operator: DoesNotExist}]}"
+BOTH = "{matchLabels: {app: vectors}, matchExpressions: [{key: zz, operator: DoesNotExist}]}"
+ANY_OF = "{matchExpressions: [{key: app, operator: In, values: [vectors]}]}"
+NAMED = "{matchExpressions: [{key: kubernetes.io/metadata.name, operator: Exists}]}"
+OTHERS = "{matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [data, elsewhere]}]}"
+
+
 @pytest.mark.parametrize(
     ("rule", "listed", "names"),
     [
@@ -206,6 +249,19 @@ DATA = (
         ("{to: [{namespaceSelector: {}, podSelector: {matchLabels: {app: vectors}}}]}", "", []),
         ("{to: [{namespaceSelector: {}, podSelector: {matchLabels: {app: other}}}]}", "", ["unlisted"]),
         ("{to: [{namespaceSelector: {matchLabels: {team: b}}}]}", "", ["unlisted"]),
+        # Who only leaves some out selects the rest of the world.
+        (f"{{to: [{{namespaceSelector: {{}}, podSelector: {BUT}}}]}}", "", ["everywhere"]),
+        (f"{{to: [{{namespaceSelector: {BUT}, podSelector: {BUT}}}]}}", "", ["everywhere"]),
+        (f"{{to: [{{namespaceSelector: {BUT}}}]}}", "", ["everywhere"]),
+        (f"{{to: [{{namespaceSelector: {NAMED}}}]}}", "", ["everywhere"]),
+        (DATA.replace("{matchLabels: {app: vectors}}", BUT), "", ["unlisted"]),
+        (DATA.replace("{matchLabels: {app: vectors}}", BUT), "'data/*'", []),
+        (DATA.replace("{matchLabels: {app: vectors}}", BOTH), "", []),
+        (f"{{to: [{{namespaceSelector: {BUT}, podSelector: {BOTH}}}]}}", "", []),
+        (f"{{to: [{{podSelector: {BUT}}}]}}", "", ["unlisted"]),
+        (f"{{to: [{{podSelector: {BUT}}}]}}", "'support/*'", []),
+        (f"{{to: [{{podSelector: {ANY_OF}, namespaceSelector: {OTHERS}}}]}}", "", ["unlisted"]),
+        (f"{{to: [{{podSelector: {ANY_OF}, namespaceSelector: {OTHERS}}}]}}", "'elsewhere/*'", []),
         ("{to: [{podSelector: {}}], ports: [{port: 53, protocol: UDP}]}", "", []),
         ("{to: [{podSelector: {}}], ports: [{port: 53}, {port: 443}]}", "", ["unlisted"]),
         (
@@ -236,6 +292,25 @@ def test_policies_of_plug_ins_leave_it_unproven(tmp_path: Path) -> None:
     cilium = "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: a}\nspec: {}\n"
     found = looked(egress_listed, written(tmp_path, joined(POD % "", POLICY % "", cilium)))
     assert "unknown" in {f.verdict for f in found}
+
+
+def test_manifests_in_json_and_kustomizations_without_a_kind_count_for_every_check(tmp_path: Path) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bot"}, "spec": {"containers": [{"name": "bot"}]}}
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "all"}}
+    rule = {"apiGroups": [""], "resources": ["*"], "verbs": ["get"]}
+    files: dict[str, str | bytes] = {
+        "bot.json": json.dumps(pod),
+        "all.json": json.dumps({**role, "rules": [rule]}, indent=2),
+    }
+    folder = written(tmp_path / "a", files)
+    assert rules(looked(segmented, folder)) == ["unbound"]
+    assert rules(looked(egress_listed, folder)) == ["unbound"]
+    assert rules(looked(rights_minimal, folder)) == ["wildcard"]
+    changed = written(tmp_path / "b", {**joined(POD % ""), "kustomization.yaml": "patches: [{path: a.yaml}]\n"})
+    unchanged = written(tmp_path / "c", {**joined(POD % ""), "kustomization.yaml": "resources: [deploy/all.yaml]\n"})
+    for one in (segmented, egress_listed, rights_minimal):
+        assert "kustomization.yaml" in str([f.message for f in looked(one, changed) if f.verdict == "unknown"])
+        assert "unknown" not in {f.verdict for f in looked(one, unchanged)}
 
 
 WORDS = [

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import posixpath
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from safecase.errors import CollectError, ManifestError
 from safecase.readers import yaml_places
-from safecase.readers.kubernetes import PODS
+from safecase.readers.kubernetes import PODS, is_kubernetes
 from safecase.readers.text import shown
 from safecase.readers.yaml_places import Document
 from safecase.vocabulary import Place
@@ -17,8 +20,23 @@ MOST_BYTES = 2_000_000
 MOST_OBJECTS = 5_000
 MOST_NAME = 100
 
-_CHANGES_OTHERS = ("patches", "patchesStrategicMerge", "patchesJson6902", "components", "replacements")
-"""What a kustomization may say that makes objects do other things than they are read to do here."""
+KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+"""Names of files that kustomize reads, whether they say their kind or not."""
+_KUSTOMIZE = "kustomize.config.k8s.io"
+_CHANGES_OTHERS = (
+    "patches",
+    "patchesStrategicMerge",
+    "patchesJson6902",
+    "components",
+    "replacements",
+    "transformers",
+    "generators",
+    "helmCharts",
+)
+"""What a kustomization may say that makes objects do other things than they are read to do here, or makes more."""
+_PLACES_OTHERS = ("namespace", "commonLabels", "labels")
+"""What it may say that changes which objects belong together."""
+_JSON_HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s{0,1000}\{\s{0,1000}"(?:apiVersion|kind|metadata|items)"')
 
 
 class KubernetesObject(NamedTuple):
@@ -54,6 +72,37 @@ class Objects(NamedTuple):
     found: tuple[KubernetesObject, ...]
     unread: tuple[str, ...]
     """Files and objects that were not analysed, and why."""
+
+
+def holds_objects(file: str, content: bytes) -> bool:
+    """Say by a file's name and its first `MOST_BYTES` whether there is something of Kubernetes in it to be analysed.
+
+    A kustomization that says no kind is one where it changes what other files hold, or cannot be read.
+    """
+    name = posixpath.basename(file)
+    if name.endswith(".json"):
+        return _is_json_object(content)
+    return is_kubernetes(content) or (name in KUSTOMIZATIONS and _changes_others(content))
+
+
+def _is_json_object(content: bytes) -> bool:
+    if b"apiVersion" not in content and b"\\u" not in content:
+        return False
+    try:
+        value, _ = json.JSONDecoder().raw_decode(content.decode("utf-8-sig").lstrip())
+    except (ValueError, RecursionError):  # cut off, or broken: by its head, so that it is named
+        return _JSON_HEAD.match(content) is not None and all(
+            b'"%s"' % key in content for key in (b"apiVersion", b"kind")
+        )
+    return isinstance(value, dict) and {"apiVersion", "kind"} <= value.keys()
+
+
+def _changes_others(content: bytes) -> bool:
+    try:
+        documents = yaml_places.read_all(content, "", most_bytes=MOST_BYTES, any_keys=True)
+    except ManifestError:
+        return True
+    return any(below(one.value, key) for one in documents for key in (*_CHANGES_OTHERS, *_PLACES_OTHERS))
 
 
 def read_objects(root: Path, files: Iterable[str], kinds: Collection[str] | None = None) -> Objects:
@@ -108,6 +157,8 @@ def _objects(root: Path, file: str, unread: list[str]) -> Iterator[KubernetesObj
     except OSError as why:
         unread.append(f"{shown(file, 200)}: {why.strerror}")
         return
+    if file.endswith(".json"):
+        content = content.replace(b"\t", b" ")  # JSON may be indented by tabs, which YAML refuses
     try:
         documents = yaml_places.read_all(content, file, most_bytes=MOST_BYTES, any_keys=True)
     except ManifestError as why:
@@ -117,6 +168,8 @@ def _objects(root: Path, file: str, unread: list[str]) -> Iterator[KubernetesObj
     for document in documents:
         for steps, value in _listed(document.value):
             kind = below(value, "kind")
+            if kind == {} and isinstance(value, Mapping) and posixpath.basename(file) in KUSTOMIZATIONS:
+                kind = "Kustomization"
             if isinstance(kind, str):
                 yield _object(document, steps, value, kind)
 
@@ -146,7 +199,7 @@ def _object(document: Document, steps: tuple[str | int, ...], value: Any, kind: 
 
 def _not_analysed(one: KubernetesObject, kinds: Collection[str] | None) -> str:
     """Say why an object that was asked for, or changes others, is beyond this reader; empty for all others."""
-    if one.kind == "Kustomization":
+    if one.kind == "Kustomization" or (one.kind == "Component" and one.group == _KUSTOMIZE):
         changed = [key for key in _CHANGES_OTHERS if one.at(key)]
         return f"a kustomization sets {', '.join(changed)}; render it first (kubectl kustomize)" if changed else ""
     if one.kind in (PODS if kinds is None else kinds) and any(

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from safecase.readers import kubernetes, locks
+from safecase.readers import kubernetes_objects, locks
 from safecase.readers.artifacts import formats
 from safecase.readers.repository import Listing, list_files
 from safecase.service.contents import Contents, named_files
@@ -163,17 +163,25 @@ def _workspace_of(folder: str, folders: Mapping[str, list[str]]) -> str | None:
 
 
 def _workloads(service: ServiceDescription, listing: Listing) -> Iterator[Workloads]:
+    named = service.manifest.deployment.manifests
     files = tuple(
-        path for path in listing.belonging if path.endswith((".yaml", ".yml")) and _is_kubernetes(service.root / path)
+        path
+        for path in listing.belonging
+        if (_may_be_kubernetes(path) or any(_within(path, name) for name in named))
+        and _is_kubernetes(service.root, path)
     )
     if files:
         yield Workloads(files=files)
 
 
-def _is_kubernetes(path: Path) -> bool:
+def _may_be_kubernetes(path: str) -> bool:
+    return path.endswith((".yaml", ".yml", ".json")) or posixpath.basename(path) in kubernetes_objects.KUSTOMIZATIONS
+
+
+def _is_kubernetes(root: Path, path: str) -> bool:
     try:
-        with path.open("rb") as file:
-            return kubernetes.is_kubernetes(file.read(kubernetes.MOST_BYTES))
+        with (root / path).open("rb") as file:
+            return kubernetes_objects.holds_objects(path, file.read(kubernetes_objects.MOST_BYTES))
     except OSError:
         return False
 

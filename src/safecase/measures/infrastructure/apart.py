@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from safecase.readers.environments import Environment, Setting, word_of
 from safecase.readers.text import shown
@@ -34,6 +34,17 @@ _NO_VALUE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LEAST_CREDENTIAL = 8
+_PASSWORD_OF_URL = re.compile(
+    r"[a-z][\w+.-]{0,30}://[^\s:/@\"'<>]{0,200}:([^\s/\"'<>]{1,300})@(?!sha(?:256|512):)", re.IGNORECASE
+)
+"""What stands between a user and a host; an image with a tag and a digest looks like one."""
+_PASSWORD_OF_LIST = re.compile(
+    r"(?:^|[;&?,\s])(?:password|passwd|pwd|account[ ]?key|shared[ ]?access[ ]?key)\s{0,3}=\s{0,3}([^\s;&,\"']{1,300})",
+    re.IGNORECASE,
+)
+"""A password of a connection string that lists its parts (`host=…;password=…`)."""
+_STANDS_FOR = re.compile(r".*([{}]|%\().*|[A-Z][A-Z_]*|([x*.-])\2*", re.DOTALL)
+"""What is put in later, or was taken out."""
 _SCHEMES = (
     r"postgres(?:ql)?(?:\+\w{1,20})?|mysql(?:\+\w{1,20})?|mariadb|mongodb(?:\+srv)?|rediss?|amqps?|kafka|mssql|oracle|"
     r"clickhouse|snowflake|bigquery|qdrant|milvus|s3a?|gs|gcs|abfss?|wasbs?|jdbc:\w{1,20}"
@@ -158,10 +169,14 @@ def _held(setting: Setting) -> Iterator[Shared]:
         # The same name in two namespaces is two secrets: only what it is named for tells.
         yield Shared("credential", value, f"the secret {shown(value)}", setting, same_everywhere=False)
         return
+    # The digest of a password is that of the same one in a setting of its own.
+    passwords = _passwords(value)
+    for password in passwords:
+        yield Shared("credential", _digest(password), f"the password in {shown(setting.name)}", setting)
     if _STORED.search(value):
         # The address of a stored secret may bear a password or a token: it is compared, and never printed.
         yield Shared("credential", _digest(value), f"the stored secret that {shown(setting.name)} names", setting)
-    elif _is_credential(setting.name, value) and len(value) >= _LEAST_CREDENTIAL and not _NO_VALUE.fullmatch(value):
+    elif not passwords and _is_credential(setting.name, value) and _is_secret(value):
         yield Shared("credential", _digest(value), f"the value of {shown(setting.name)}", setting)
     host = _place_in(setting, value)
     if host:
@@ -171,6 +186,17 @@ def _held(setting: Setting) -> Iterator[Shared]:
 
 def _is_credential(name: str, value: str) -> bool:
     return bool(_CREDENTIAL.search(name)) and not (_OF_LANGUAGE.search(name) or _NAMES_A_SECRET.fullmatch(value))
+
+
+def _is_secret(value: str) -> bool:
+    return len(value) >= _LEAST_CREDENTIAL and not _NO_VALUE.fullmatch(value)
+
+
+def _passwords(value: str) -> tuple[str, ...]:
+    """Give the passwords inside of connection strings, whatever host they are for."""
+    found = {unquote(match[1]) for match in _PASSWORD_OF_URL.finditer(value)}
+    found |= {match[1] for match in _PASSWORD_OF_LIST.finditer(value)}
+    return tuple(sorted(one for one in found if _is_secret(one) and not _STANDS_FOR.fullmatch(one)))
 
 
 def _digest(value: str) -> str:

@@ -19,6 +19,7 @@ WIDEST = {4: 8, 6: 24}
 """A block with a shorter prefix is no place."""
 NAME_SERVICE = 53
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+_HAS_A_NAME = (_NAMESPACE_LABEL, "Exists")
 MOST_RULES = 2_000
 
 
@@ -147,8 +148,10 @@ def _of_pods(
 
 
 def _is_narrow(selector: Any) -> bool:
-    """It asks for a label at least."""
-    return isinstance(selector, Mapping) and any(selector.values())
+    """It asks for a label at least; what leaves some out (NotIn, DoesNotExist) selects nearly everything."""
+    labels = below(selector, "matchLabels")
+    asked = any(below(one, "operator") in ("In", "Exists") for one in _expressions(selector))
+    return asked or (isinstance(labels, Mapping) and bool(labels))
 
 
 def _namespaces(peer: Any, near: Neighbours, own: str) -> tuple[str, ...] | None:
@@ -156,13 +159,23 @@ def _namespaces(peer: Any, near: Neighbours, own: str) -> tuple[str, ...] | None
     if not isinstance(peer, Mapping) or "namespaceSelector" not in peer:
         return (own,)
     selector = below(peer, "namespaceSelector")
-    if not selector or (isinstance(selector, Mapping) and not any(selector.values())):
-        return None
     named = below(selector, "matchLabels", _NAMESPACE_LABEL)
     if isinstance(named, str):
         return (named,)
+    # Every namespace bears its name as a label: to ask whether one does leaves none out.
+    expressions = [e for e in _expressions(selector) if (below(e, "key"), below(e, "operator")) != _HAS_A_NAME]
+    if not _is_narrow({"matchLabels": below(selector, "matchLabels"), "matchExpressions": expressions}):
+        return None
+    for one in expressions:
+        if (below(one, "key"), below(one, "operator")) == (_NAMESPACE_LABEL, "In"):
+            return tuple(sorted(set(texts(below(one, "values")))))
     known = tuple(sorted(name for name, labels in near.namespaces.items() if selects(selector, labels)))
     return known or (f"by {_told(selector)}".replace("pods with ", ""),)
+
+
+def _expressions(selector: Any) -> list[Any]:
+    said = below(selector, "matchExpressions")
+    return said if isinstance(said, list) else []
 
 
 def _name_service_only(rule: Any) -> bool:

@@ -24,6 +24,8 @@ HARMLESS = frozenset(
     }
 )
 """Roles that each cluster has, and that give little away."""
+FOR_ANYBODY = HARMLESS - {"view", "system:auth-delegator", "extension-apiserver-authentication-reader"}
+"""Those that a cluster gives to everybody by itself."""
 MIGHTY = frozenset({"admin", "edit"})
 """Roles that each cluster has, and that read the secrets and run as any account of a namespace."""
 
@@ -46,8 +48,11 @@ class _Power(NamedTuple):
     severity: Severity
     told: str
     mend: str
+    groups: frozenset[str] = frozenset()
+    """Of the resources' API, where others have resources of the same name; empty for any."""
 
 
+_CORE = frozenset({""})
 _POWERS = (
     _Power(
         "escalate",
@@ -107,11 +112,38 @@ _POWERS = (
     ),
     _Power(
         "admission",
-        _CHANGING,
-        frozenset({"mutatingwebhookconfigurations", "validatingwebhookconfigurations"}),
+        WRITING,  # deleting one opens what it kept shut
+        frozenset(
+            {
+                "mutatingwebhookconfigurations",
+                "validatingwebhookconfigurations",
+                "validatingadmissionpolicies",
+                "validatingadmissionpolicybindings",
+                "mutatingadmissionpolicies",
+                "mutatingadmissionpolicybindings",
+            }
+        ),
         "high",
         "may change what the cluster admits",
-        "leave webhooks to who runs the cluster",
+        "leave webhooks and admission policies to who runs the cluster",
+    ),
+    _Power(
+        "namespaces",
+        frozenset({"update", "patch"}),
+        frozenset({"namespaces", "namespaces/status", "namespaces/finalize"}),
+        "high",
+        "may take off the labels that hold the pods of a namespace to a standard",
+        "leave the labels of namespaces to who runs the cluster",
+        _CORE,
+    ),
+    _Power(
+        "volumes",
+        frozenset({"create"}),
+        frozenset({"persistentvolumes"}),
+        "high",
+        "may mount any path of a node, by a persistent volume of its own",
+        "let it claim volumes (persistentvolumeclaims), which a storage class makes",
+        _CORE,
     ),
     _Power(
         "rights",
@@ -133,7 +165,7 @@ def excesses(role: Role, everywhere: bool) -> Iterator[tuple[Rule, Excess]]:
             yield rule, wild
         for power in _POWERS:
             # What a wildcard gives is told once, by the wildcard.
-            if power.verbs & set(rule.verbs) and power.resources & _named(rule) and not _narrowed(power, rule):
+            if power.verbs & set(rule.verbs) and _speaks_of(rule, power) and not _narrowed(power, rule):
                 yield rule, Excess(power.rule, power.severity, power.told, power.mend)
         secrets = _secrets(rule, everywhere)
         if secrets is not None:
@@ -153,8 +185,18 @@ def _named(rule: Rule) -> set[str]:
     return set(rule.resources) | {"userextras" for name in rule.resources if name.startswith("userextras/")}
 
 
+def _speaks_of(rule: Rule, power: _Power) -> bool:
+    grouped = not power.groups or "*" in rule.groups or not power.groups.isdisjoint(rule.groups)
+    return grouped and not power.resources.isdisjoint(_named(rule))
+
+
 def _narrowed(power: _Power, rule: Rule) -> bool:
-    return power.rule in _NARROWED_BY_NAME and bool(rule.names)
+    return power.rule in _NARROWED_BY_NAME and _by_name(rule)
+
+
+def _by_name(rule: Rule) -> bool:
+    """A list or a watch asks for no name, and one that is empty allows just that."""
+    return bool(rule.names) and "" not in rule.names
 
 
 def _wildcards(rule: Rule) -> Excess | None:
@@ -163,7 +205,8 @@ def _wildcards(rule: Rule) -> Excess | None:
         for name, said in (("verbs", rule.verbs), ("resources", rule.resources), ("apiGroups", rule.groups))
         if _is_wild(said)
     ]
-    if "*" in rule.urls or (rule.urls and "verbs" in wild):
+    # All stars at the end stand for anything: `/*` and `/**` are every address, `/healthz/*` is not.
+    if any(url.endswith("*") and url.rstrip("*") in ("", "/") for url in rule.urls) or (rule.urls and "verbs" in wild):
         wild.append("nonResourceURLs")
     if not wild:
         return None
@@ -180,7 +223,7 @@ def _is_wild(said: Collection[str]) -> bool:
 
 def _secrets(rule: Rule, everywhere: bool) -> Excess | None:
     read = READING & set(rule.verbs) or ({"*"} & set(rule.verbs))
-    if "secrets" not in rule.resources or not read or rule.names:
+    if "secrets" not in rule.resources or not read or _by_name(rule):
         return None
     where = "in all namespaces" if everywhere else "of its namespace"
     return Excess(

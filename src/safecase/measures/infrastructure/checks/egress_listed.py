@@ -26,12 +26,13 @@ def egress_listed(workloads: Workloads, ctx: Context) -> Iterator[Finding]:
     ## How it is checked
     For each workload in the manifests, some NetworkPolicy of its namespace must bind what goes out, and every egress
     rule of every such policy is followed to where it leads. A rule without `to`, a block as wide as 0.0.0.0/0 and a
-    selector of all namespaces lead everywhere and fail. A block must lie within a CIDR block of
-    `infrastructure.egress`. Pods that are selected by a label must be of a workload in these manifests, which is the
-    service itself, or be listed there as `namespace/name`, by the value of a label that selects them; all pods of a
-    namespace as `namespace/*`. Blocks that hold the metadata address of a cloud (169.254.169.254 and
-    its like) without excepting it fail, unless that one address is listed. Rules for port 53 to pods are looking up
-    names, and need no listing. What cannot be read, and policies of network plug-ins, leave it unproven.
+    selector of all namespaces lead everywhere and fail, and so does one that only leaves some out (NotIn,
+    DoesNotExist). A block must lie within a CIDR block of `infrastructure.egress`. Pods that are selected by a label
+    must be of a workload in these manifests, which is the service itself, or be listed there as `namespace/name`, by
+    the value of a label that selects them; all pods of a namespace as `namespace/*`. Blocks that hold the metadata
+    address of a cloud (169.254.169.254 and its like) without excepting it fail, unless that one address is listed.
+    Rules for port 53 to pods are looking up names, and need no listing. What cannot be read, and policies of network
+    plug-ins, leave it unproven.
 
     What it does not prove: policies know no host names, so a host that is listed covers no block: list its addresses
     too, or let an egress proxy decide by name and list the proxy. Whether the cluster enforces policies is not seen;

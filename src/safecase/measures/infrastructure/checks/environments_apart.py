@@ -34,10 +34,11 @@ def environments_apart(repository: Repository, ctx: Context) -> Iterator[Finding
     ## How it is checked
     Files whose path names their environment are read: `.env.production`, `values-dev.yaml`,
     `docker-compose.test.yml`, `overlays/prod/…`, `config/staging.toml` (staging counts as test). Production and the
-    others must not hold the same credential (the same value, or the same entry of a secret store), the same host of a
-    database or the same bucket, nor the same Kubernetes namespace. A file of development or test must not name what is
-    called prod or live, and the other way round. Debugging must be off in production. Notebooks and tests must not hold
-    an address of production's data. Values are compared by their digests, and never shown.
+    others must not hold the same credential (the same value, the same password inside of connection strings to
+    whatever hosts, or the same entry of a secret store), the same host of a database or the same bucket, nor the same
+    Kubernetes namespace. A file of development or test must not name what is called prod or live, and the other way
+    round. Debugging must be off in production. Notebooks and tests must not hold an address of production's data.
+    Values are compared by their digests, and never shown.
 
     Hosts without a dot, and those of this machine, mean something else in each network, and are left out. Where files
     of production and of another environment are not both there, nothing tells environments apart, and it is unknown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from safecase.checks import Context, check
-from safecase.measures.infrastructure.rights import HARMLESS, MIGHTY, excesses, in_all_namespaces
+from safecase.measures.infrastructure.rights import FOR_ANYBODY, HARMLESS, MIGHTY, excesses, in_all_namespaces
 from safecase.readers.rbac import Binding, Holder, Rights, Role, read_rights
 from safecase.readers.text import shown
 from safecase.service.subjects import Workloads
@@ -16,6 +16,8 @@ ANYBODY = {
     "system:unauthenticated": "whoever reaches the cluster",
     "system:authenticated": "everybody with any account",
     "system:serviceaccounts": "every workload of the cluster",
+    "system:nodes": "every machine of the cluster, and whoever breaks out of a pod",
+    "system:masters": "the group that no rule binds",
 }
 
 
@@ -31,11 +33,12 @@ def rights_minimal(workloads: Workloads, ctx: Context) -> Iterator[Finding]:
     ## How it is checked
     All Roles, ClusterRoles and their bindings in the manifests are read together. A role fails with `*` among its
     verbs, resources, API groups or URLs; with the right to read all secrets; to escalate, bind or impersonate; to run
-    commands in pods or speak to the kubelet; to make tokens or approve certificates; to change roles, bindings or
-    admission. A binding fails
-    where it gives `cluster-admin`, `admin` or `edit`, where it gives anything to everybody (system:anonymous,
-    system:unauthenticated, system:authenticated, all service accounts), or to the `default` account, which every pod
-    has that names no other. A role that is bound and not in the manifests, one that is put together from others by
+    commands in pods or speak to the kubelet; to make tokens or approve certificates; to change roles, bindings,
+    admission (webhooks and policies) or namespaces, whose labels hold pods to a standard; to make persistent volumes,
+    which may be paths of a node. A binding fails where it gives `cluster-admin`, `admin` or `edit`, where it gives
+    anything to everybody (system:anonymous, system:unauthenticated, system:authenticated, system:nodes, all service
+    accounts; what each cluster gives them by itself is left out), or to the `default` account, which every pod has
+    that names no other. A role that is bound and not in the manifests, one that is put together from others by
     label, templates and files that cannot be read leave it unproven. Where the manifests hold no role and the workloads
     name no account of their own, nothing is given, and that passes.
 
@@ -97,7 +100,8 @@ def _of_binding(binding: Binding, rights: Rights, subject: Workloads) -> Iterato
         f"{binding.kind} {binding.namespace}/{binding.name}" if binding.namespace else f"{binding.kind} {binding.name}"
     )
     harmless = binding.role_kind == "ClusterRole" and binding.role in HARMLESS
-    strangers = [h for h in binding.holders if not harmless and _unknown_holder(h)]
+    open_to_all = binding.role_kind == "ClusterRole" and binding.role in FOR_ANYBODY
+    strangers = [h for h in binding.holders if not open_to_all and _is_stranger(h, harmless)]
     for holder in strangers:
         yield _stranger(binding, name, holder, subject)
     mighty = _mighty(binding)
@@ -143,13 +147,16 @@ def _is_here(binding: Binding, rights: Rights) -> bool:
     return any((r.kind, r.name, r.namespace) == (binding.role_kind, binding.role, space) for r in rights.roles)
 
 
+def _is_stranger(holder: Holder, harmless: bool) -> bool:
+    """Say whether nobody in particular is meant; a harmless role may be the default account's."""
+    return bool(_unknown_holder(holder)) and not (harmless and holder.kind == "ServiceAccount")
+
+
 def _unknown_holder(holder: Holder) -> str:
     """Say who is meant where nobody in particular is; empty for a named holder."""
     if holder.kind in ("Group", "User"):
         if holder.name.startswith("system:serviceaccounts:"):
             return f"every workload of namespace {holder.name.rpartition(':')[2]}"
-        if holder.name == "system:masters":
-            return "the group that no rule binds"
         return ANYBODY.get(holder.name, "")
     if holder.kind == "ServiceAccount" and holder.name == "default":
         return f"the default account of namespace {holder.namespace}, which every pod has that names no other"

@@ -29,11 +29,14 @@ def runtime_hardened(workloads: Workloads, ctx: Context) -> Iterator[Finding]:
 
     ## How it is checked
     Each pod of the manifests (Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, CronJob) is held against the
-    Restricted profile of Kubernetes' Pod Security Standards: no privileged container, none of the host's network,
-    processes, memory, ports or paths, only volumes of the listed kinds, `runAsNonRoot`, no privilege escalation, all
-    capabilities dropped (NET_BIND_SERVICE may be added), a seccomp profile, no unmasked /proc, safe sysctls. Beyond the
-    profile: `readOnlyRootFilesystem`, and a limit of memory. What a container does not say, its pod may say where
-    Kubernetes reads it so. Templates, patches of kustomizations and custom resources that make pods are named and
+    Restricted profile of Kubernetes' Pod Security Standards (as of 1.34): no privileged container, no Windows host
+    process, none of the host's network, processes, memory, ports or paths, only volumes of the listed kinds,
+    `runAsNonRoot`, no privilege escalation, all capabilities dropped (NET_BIND_SERVICE may be added), a seccomp
+    profile, AppArmor not unconfined (by field or by annotation), SELinux types of containers only and neither user nor
+    role, no unmasked /proc, safe sysctls, no host in probes. Beyond the profile: `readOnlyRootFilesystem`, and a limit
+    of memory, of the container or of the pod. What a container does not say, its pod may say where Kubernetes reads it
+    so; what the pod says wrong counts though every container says otherwise. Pods for Windows (`os.name`) are spared
+    what Windows has not. Templates, patches of kustomizations and custom resources that make pods are named and
     leave it unproven. What an admission policy of the cluster adds or refuses is not seen.
 
     ## How to mend it
@@ -84,7 +87,7 @@ def _of_workload(one: KubernetesObject, subject: Workloads) -> Iterator[Finding]
     steps = ("spec", *PODS[one.kind], "spec") if PODS[one.kind] else ("spec",)
     pod = one.at(*steps)
     name = f"{one.kind} {one.namespace or 'default'}/{one.name}"
-    whole = list(of_pod(pod))
+    whole = list(of_pod(pod, one.at(*steps[:-1], "metadata", "annotations")))
     if whole:
         yield _soft(subject, name, name, one, (), whole)
     hard, soft = 0, bool(whole)
@@ -92,7 +95,7 @@ def _of_workload(one: KubernetesObject, subject: Workloads) -> Iterator[Finding]
         listed = below(pod, part)
         for index, container in enumerate(listed if isinstance(listed, list) else ()):
             own: Mapping[str, Any] = container if isinstance(container, Mapping) else {}
-            found = list(of_container(own, pod))
+            found = list(of_container(own, pod, part))
             hard += not found
             soft = soft or bool(found)
             if found:
