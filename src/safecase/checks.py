@@ -36,6 +36,8 @@ Runs: TypeAlias = Literal["process", "thread"]
 MOST_KEPT = 32 * 1024 * 1024
 """Bytes of artefacts that one check may keep."""
 
+LONGEST_KEY = 400
+
 
 class Estimate(Noun, frozen=True):
     """What a check would cost, at the most, before it runs."""
@@ -127,9 +129,16 @@ class Check(Noun, frozen=True):
             severity="info" if verdict == "pass" else severity or self.severity,
             place=place,
             rule=rule,
-            key=key,
+            key=_bounded(key),
             evidence=evidence,
         )
+
+
+def _bounded(key: str) -> str:
+    """Give a key that can be printed; one that is long or holds control characters keeps its difference by a digest."""
+    if len(key) <= LONGEST_KEY and key.isprintable():
+        return key
+    return f"{shown(key, 200)}#{digest_of(key.encode('utf-8', 'surrogatepass'))[-16:]}"
 
 
 class Context:

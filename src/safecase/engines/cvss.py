@@ -24,7 +24,10 @@ _DAMAGE = {"H": 0.56, "L": 0.22, "N": 0.0}
 def severity_of(vector: str) -> Severity | None:
     """Give the severity that a CVSS vector of version 3 or 4 stands for; None where it is none."""
     head, _, rest = vector[:LONGEST].strip().partition("/")
-    metrics = dict(part.partition(":")[::2] for part in rest.split("/"))
+    told = [part.partition(":")[::2] for part in rest.split("/")]
+    metrics = dict(told)
+    if len(metrics) < len(told):
+        return None  # a metric stands in it twice: which one holds is anyone's guess
     if head in ("CVSS:3.0", "CVSS:3.1"):
         score = _score3(metrics)
         return None if score is None else rating(score)

@@ -35,12 +35,13 @@ _CHAIN_WORDS = frozenset({"invoke", "ainvoke", "predict", "apredict", "stream", 
 _CHAIN_LIBRARIES = ("langchain", "langgraph", "llama_index")
 
 _CLEAN = frozenset({
-    "int", "float", "bool", "len", "hash", "isinstance", "html.escape", "escape", "markupsafe.escape", "shlex.quote",
-    "quote", "bleach.clean", "nh3.clean", "ast.literal_eval", "literal_eval", "print", "type", "id",
+    "int", "float", "bool", "len", "hash", "isinstance", "html.escape", "markupsafe.escape", "shlex.quote",
+    "bleach.clean", "nh3.clean", "ast.literal_eval", "print", "type", "id",
 })  # fmt: skip
 """What comes out of these is no longer the answer's text, or can do no harm."""
 
 _RUNS = frozenset({
+    "builtins.eval", "builtins.exec", "pickle.loads",
     "eval", "exec", "compile", "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput",
     "importlib.import_module", "__import__", "asyncio.create_subprocess_shell",
 })  # fmt: skip
@@ -300,6 +301,7 @@ class _Walk:
                 yield Flow("template", _last(dotted), call.lineno, source, texts[0], name)
 
 
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
 _FIRST = ("args", "source", "sql", "query", "operation", "content", "body", "string")
 
 
@@ -307,7 +309,13 @@ def _fixed_program(call: ast.Call, first: ast.expr | None) -> bool:
     """Say whether the program is our own and only its arguments are not."""
     if _says(call, "shell"):
         return False
-    return isinstance(first, ast.List | ast.Tuple) and bool(first.elts) and isinstance(first.elts[0], ast.Constant)
+    if not isinstance(first, ast.List | ast.Tuple) or not first.elts or not isinstance(first.elts[0], ast.Constant):
+        return False
+    texts = [item.value if isinstance(item, ast.Constant) else None for item in first.elts]
+    if str(texts[0]).rpartition("/")[2] not in _SHELLS or "-c" not in texts:
+        return True
+    script = texts.index("-c") + 1
+    return script < len(texts) and texts[script] is not None
 
 
 def _says(call: ast.Call, name: str) -> bool:

@@ -21,7 +21,10 @@ from safecase.vocabulary import Digest, Finding, Place
 
 MOST_NAMED = 8
 MOST_TOLD = 100
-_FOR_DEVELOPERS = re.compile(r"(^|[-_./])(dev|test|tests|testing|docs?|lint|bench|ci)([-_./]|$)", re.IGNORECASE)
+_FOR_DEVELOPERS = re.compile(
+    r"(^|/)(dev|tests?|testing|docs?|lint|bench|ci)/|(^|[-_./])(dev|tests?|testing|docs?|lint|bench|ci)([-_.][^/]*)?$",
+    re.IGNORECASE,
+)
 
 
 @check(
