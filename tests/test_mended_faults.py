@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from safecase.checks import _bounded
 from safecase.engines.cvss import severity_of
+from safecase.measures.maintenance.flaws import name_of
 from safecase.measures.protection.answers import look_at
 from safecase.measures.supply_chain.checks import materials_listed
+from safecase.readers.locks import read_file
+from safecase.readers.osv import read_bundle
 
 ASKED = "import {}\nimport openai\nr = openai.chat.completions.create(model='m')\n"
 
@@ -49,3 +55,44 @@ def test_a_key_is_short_and_printable_and_still_tells_two_apart() -> None:
     assert first.isprintable()
     assert len(first) < 300
     assert _bounded("x/é y@1") == "x/é y@1"
+
+
+# Advisories and aliases
+
+
+def test_an_alias_of_npm_is_judged_by_the_name_of_its_registry(tmp_path: Path) -> None:
+    lock = {
+        "lockfileVersion": 3,
+        "packages": {
+            "": {},
+            "node_modules/one": {"name": "other", "version": "1.0.0", "integrity": "sha512-x"},
+            "node_modules/two": {"version": "2.0.0", "integrity": "sha512-x"},
+        },
+    }
+    (tmp_path / "package-lock.json").write_text(json.dumps(lock))
+    (tmp_path / "package.json").write_text(json.dumps({"dependencies": {"one": "npm:other@^1", "two": "^2"}}))
+    (tmp_path / "yarn.lock").write_text('"one@npm:@scope/other@^1":\n  version "1.0.0"\n\ntwo@^2:\n  version "2.0.0"\n')
+    named = {
+        file: [(e.name, e.version) for e in read_file(tmp_path, file).entries] or read_file(tmp_path, file).declared
+        for file in ("package-lock.json", "package.json", "yarn.lock")
+    }
+    assert named["package-lock.json"] == [("other", "1.0.0"), ("two", "2.0.0")]
+    assert named["package.json"] == ("other", "two")
+    assert named["yarn.lock"] == [("@scope/other", "1.0.0"), ("two", "2.0.0")]
+
+
+def test_a_bundle_without_records_of_a_registry_judges_none_of_its_packages(tmp_path: Path) -> None:
+    record = {
+        "id": "GHSA-1", "modified": "2026-11-20T00:00:00Z",
+        "affected": [{"package": {"ecosystem": "npm", "name": "x"}, "ranges": []}],
+    }  # fmt: skip
+    (tmp_path / "r.json").write_text(json.dumps(record))
+    bundle = read_bundle(tmp_path, {"jinja2"}, normalised=name_of)
+    assert bundle.ecosystems == {"npm"}
+    assert not bundle.problems
+
+
+def test_a_record_behind_a_link_is_told(tmp_path: Path) -> None:
+    (tmp_path / "real.json").write_text('{"id": "A", "modified": "2026-11-20T00:00:00Z"}')
+    (tmp_path / "linked.json").symlink_to(tmp_path / "real.json")
+    assert "linked.json is a link" in read_bundle(tmp_path, {"x"}, normalised=name_of).problems[0]

@@ -319,8 +319,15 @@ def _package_json(path: str, text: str) -> PackageFile:
     parts = ("dependencies", "devDependencies", "optionalDependencies")
     # What lies in the repository itself needs no lock.
     own = ("workspace:", "file:", "link:", "portal:")
-    names = {n for part in parts for n, at in _mapping(document.get(part)).items() if not str(at).startswith(own)}
+    wanted = [(n, str(at)) for part in parts for n, at in _mapping(document.get(part)).items()]
+    names = {_aliased(name, at) for name, at in wanted if not at.startswith(own)}
     return PackageFile(path=path, ecosystem="javascript", locks=False, declared=tuple(sorted(names)))
+
+
+def _aliased(name: str, wanted: str) -> str:
+    """Give the name that a package has at its registry: `"one": "npm:other@1"` installs `other`, called `one`."""
+    alias = re.match(r"npm:(@?[^@\s]{1,200})@", wanted)
+    return alias[1] if alias else name
 
 
 def _package_lock(path: str, text: str) -> PackageFile:
@@ -330,8 +337,8 @@ def _package_lock(path: str, text: str) -> PackageFile:
     lines = _lines_of(text, re.compile(r'^\s+"([^"\n]{1,300})": \{'))
     entries = tuple(
         Entry(
-            name=name.rpartition("node_modules/")[2],
-            version=str(entry.get("version", "")),
+            name=_installed(name, entry),
+            version=str(entry.get("version", "")).rpartition("npm:")[2].rpartition("@")[2],
             hashed=bool(entry.get("integrity")) or _is_own(entry) or _git_commit(entry),
             place=Place(file=path, line=lines.get(name, 0)),
             source=_javascript_source(str(entry.get("resolved", entry.get("version", ""))), own=_is_own(entry)),
@@ -341,6 +348,14 @@ def _package_lock(path: str, text: str) -> PackageFile:
         if "node_modules/" in name or packages is None
     )
     return PackageFile(path=path, ecosystem="javascript", locks=True, entries=entries)
+
+
+def _installed(name: str, entry: Mapping[str, Any]) -> str:
+    """Give the registry's name of an entry: an alias says it by `name`, in old locks before its version."""
+    told = entry.get("name")
+    if isinstance(told, str) and told:
+        return told
+    return _aliased(name.rpartition("node_modules/")[2], str(entry.get("version", "")))
 
 
 def _nested(document: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -378,7 +393,7 @@ def _yarn_lock(path: str, text: str) -> PackageFile:
             fixed = bool(re.search(r"^[ \t]+(integrity|checksum):?[ \t]", block, re.MULTILINE))
             entries.append(
                 Entry(
-                    name=head[1],
+                    name=_aliased(head[1], head[2]),
                     version=version[1],
                     hashed=fixed or _git_commit({"resolved": url}),
                     place=Place(file=path, line=line),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tempfile
 import zipfile
@@ -33,11 +34,13 @@ MOST_DIRECTORY = 64_000_000
 """Bytes of a zip's directory, which is read at once."""
 MOST_INNER = 2_000_000_000
 MOST_PROBLEMS = 100
+MOST_ECOSYSTEMS = 1000
 MOST_APART = timedelta(days=30)
 """Between the newest record and the day that the manifest says: databases of advisories change daily."""
 MANIFEST = "manifest.json"
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+_ECOSYSTEM = re.compile(rb'"ecosystem"\s*:\s*"([^"]{1,100})"')
 _NAME = re.compile(rb'"name"\s*:\s*"((?:[^"\\]|\\.)*+)"')
 _MODIFIED = re.compile(rb'"modified"\s*:\s*"([0-9T:.+Zz-]{10,40})"')
 
@@ -92,6 +95,8 @@ class Bundle(Noun, frozen=True):
     """What tells the date: its manifest, or its newest record."""
     records: int
     """How many were looked at."""
+    ecosystems: frozenset[str] = frozenset()
+    """Whose packages its records are about, in lower case: of any other it says nothing."""
     problems: tuple[str, ...] = ()
     """What could not be read, or is not what the manifest says: nothing can be said of what stands there."""
 
@@ -134,6 +139,7 @@ class _Reading:
         self._more = 0
         self._records = self._bytes = 0
         self._newest = b""
+        self._ecosystems: set[bytes] = set()
         self._created: datetime | None = None
 
     def bundle(self) -> Bundle:
@@ -148,6 +154,7 @@ class _Reading:
             created=self._created or newest,
             dated="its manifest" if self._created else "its newest record",
             records=self._records,
+            ecosystems=frozenset(_text(found).partition(":")[0].lower() for found in self._ecosystems),
             problems=tuple(problems),
         )
 
@@ -160,6 +167,8 @@ class _Reading:
             self._problem(f"{shown(told)} was made by a tool and is not read")
         if not listing.complete:
             self._problem(f"there are more than {len(listing.entries):,} files: the rest was not read; zip them")
+        for told in _links(path):
+            self._problem(f"{shown(told)} is a link and is not followed")
         members = [_Member(name, (lambda name=name: (path / name).open("rb"))) for name in paths]  # type: ignore[misc]
         listed = self._manifest(next((m for m in members if m.name == MANIFEST), None))
         self.files(members, listed, "")
@@ -228,6 +237,8 @@ class _Reading:
             self._verify(member.name, listed, hashlib.sha256(content).hexdigest(), len(content), told)
         newest = max(_MODIFIED.findall(content), default=b"")
         self._newest = max(self._newest, newest)
+        if len(self._ecosystems) < MOST_ECOSYSTEMS:
+            self._ecosystems.update(_ECOSYSTEM.findall(content))
         if self._concerns(content):
             self._record(content, told)
 
@@ -280,6 +291,14 @@ class _Reading:
             self._problems.append(text)
         else:
             self._more += 1
+
+
+def _links(folder: Path) -> Iterator[str]:
+    """Name what would be a record if it were a file."""
+    for where, folders, files in os.walk(folder):
+        for name in sorted((*folders, *files)):
+            if os.path.islink(f"{where}/{name}"):  # noqa: PTH114 - many thousands of records
+                yield os.path.relpath(f"{where}/{name}", folder)
 
 
 class _Bounded:

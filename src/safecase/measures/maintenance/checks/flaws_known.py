@@ -68,6 +68,7 @@ def flaws_known(packages: Packages, ctx: Context) -> Iterator[Finding]:
     kept = ctx.keep(_listing(bundle, locked, flaws, unjudged), name="advisories.json", media_type="application/json")
     ctx.measure(Metric(name="known_flaws", value=len(flaws), n=len(locked), threshold=0))
     findings += _about_bundle(packages, ctx, bundle, kept)
+    findings += _without_records(packages, ctx, locked, bundle, kept)
     findings += [_finding(packages, flaw, kept) for flaw in sorted(flaws, key=_worst_first)[:MOST_FINDINGS]]
     if len(flaws) > MOST_FINDINGS:
         more = f"{len(flaws) - MOST_FINDINGS} more flaws are known, and are in the listing"
@@ -188,6 +189,26 @@ def _about_bundle(packages: Packages, ctx: Context, bundle: Bundle, kept: Digest
         flaws_known.unknown(packages, fault, kept, rule="vuln.bundle", key=str(n), place=place, mend=mend)
         for n, fault in enumerate(faults)
     ]
+
+
+def _without_records(
+    packages: Packages, ctx: Context, locked: Sequence[Package], bundle: Bundle, kept: Digest
+) -> Iterator[Finding]:
+    """A bundle that has no record of a registry says nothing of its packages."""
+    if not bundle.records:
+        return
+    for registry in sorted({package.registry for package in locked}):
+        count = sum(package.registry == registry for package in locked)
+        if registry.lower() not in bundle.ecosystems:
+            yield flaws_known.unknown(
+                packages,
+                f"{count} packages of {registry} were not judged: the bundle has no advisory of {registry}",
+                kept,
+                rule="vuln.bundle",
+                key=registry,
+                place=ctx.place("maintenance.advisories"),
+                mend=f"import the advisories of {registry}, too",
+            )
 
 
 def _finding(packages: Packages, flaw: Flaw, kept: Digest) -> Finding:
