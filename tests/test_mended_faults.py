@@ -12,6 +12,8 @@ from safecase.engines.cvss import severity_of
 from safecase.measures.maintenance.flaws import name_of
 from safecase.measures.protection.answers import look_at
 from safecase.measures.supply_chain.checks import materials_listed
+from safecase.measures.vulnerabilities import regression
+from safecase.measures.vulnerabilities.checks import disclosure_agreed as disclosure_agreed_module
 from safecase.readers.locks import read_file
 from safecase.readers.osv import read_bundle
 
@@ -96,3 +98,59 @@ def test_a_record_behind_a_link_is_told(tmp_path: Path) -> None:
     (tmp_path / "real.json").write_text('{"id": "A", "modified": "2026-11-20T00:00:00Z"}')
     (tmp_path / "linked.json").symlink_to(tmp_path / "real.json")
     assert "linked.json is a link" in read_bundle(tmp_path, {"x"}, normalised=name_of).problems[0]
+
+
+# Severities, tests that cannot fail, promises that are none
+
+
+@pytest.mark.parametrize(
+    ("vector", "severity"),
+    [
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "critical"),
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/E:P/RL:O/RC:C", "critical"),
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/ZZ:N", None),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", "critical"),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/U:Amber", "critical"),
+        ("CVSS:4.0/AV:X/AC:L/AT:N/PR:N/UI:N/VC:Q/VI:H/VA:H/SC:N/SI:N/SA:N", None),
+    ],
+)
+def test_a_vector_that_says_what_none_can_say_has_no_severity(vector: str, severity: str | None) -> None:
+    assert severity_of(vector) == severity
+
+
+@pytest.mark.parametrize(
+    ("body", "standing"),
+    [
+        ("assert answer() or True", "empty"),
+        ("assert 1 == 1", "empty"),
+        ("x = f()\n    assert x == x", "unclear"),
+        ("assert not False", "empty"),
+        ("if False:\n        assert answer() == 2", "empty"),
+        ("if False:\n        pass\n    else:\n        assert answer() == 2", "tests"),
+        ("assert answer() == 2", "tests"),
+        ("assert f() == f()", "tests"),
+        ("assert not leaked", "tests"),
+    ],
+)
+def test_an_assertion_that_cannot_fail_is_none(body: str, standing: str) -> None:
+    found = regression.look_at(f"def test_it():\n    {body}\n", ["test_it"]).standing
+    assert found in (standing, "unclear") if standing == "empty" else found == standing
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "verdict"),
+    [
+        ("We answer within 3 days.", "answer", "pass"),
+        ("We will not answer within 3 days.", "answer", "fail"),
+        ("We don't respond within 3 days. Never.", "answer", "fail"),
+        ("Reports are not public. We answer within 3 days.", "answer", "pass"),
+        ("Prompt injection counts.", "ai", "pass"),
+        ("We do not accept reports of prompt injection.", "ai", "fail"),
+        ("We will not take legal action against research in good faith.", "harbour", "pass"),
+        ("Denial of service is out of scope.", "scope", "pass"),
+    ],
+)
+def test_a_sentence_that_says_no_promises_nothing(text: str, rule: str, verdict: str) -> None:
+    part = next(p for p in disclosure_agreed_module.PARTS if p.rule == rule)
+    found = [f for f in part.pattern.finditer(text) if not disclosure_agreed_module._is_refused(text, f, part)]
+    assert bool(found) == (verdict == "pass")

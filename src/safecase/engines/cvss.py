@@ -21,6 +21,26 @@ _INTERACTION = {"N": 0.85, "R": 0.62}
 _DAMAGE = {"H": 0.56, "L": 0.22, "N": 0.0}
 
 
+def _metrics(text: str) -> Mapping[str, frozenset[str]]:
+    """Read `AV:NALP E:XHFPU`: each metric with its values, of one letter unless they stand in parentheses."""
+    return {
+        name: frozenset(values.strip("()").split(",") if values.startswith("(") else values)
+        for name, _, values in (part.partition(":") for part in text.split())
+    }
+
+
+_METRICS3 = _metrics(
+    "AV:NALP AC:LH PR:NLH UI:NR S:UC C:NLH I:NLH A:NLH E:XHFPU RL:XUWTO RC:XCRU CR:XHML IR:XHML AR:XHML"
+    " MAV:XNALP MAC:XLH MPR:XNLH MUI:XNR MS:XUC MC:XNLH MI:XNLH MA:XNLH"
+)
+_METRICS4 = _metrics(
+    "AV:NALP AC:LH AT:NP PR:NLH UI:NPA VC:HLN VI:HLN VA:HLN SC:HLN SI:HLN SA:HLN E:XAPU CR:XHML IR:XHML AR:XHML"
+    " MAV:XNALP MAC:XLH MAT:XNP MPR:XNLH MUI:XNPA MVC:XHLN MVI:XHLN MVA:XHLN MSC:XHLN MSI:XSHLN MSA:XSHLN"
+    " S:XNP AU:XNY R:XAUI V:XDC RE:XLMH U:(X,Clear,Green,Amber,Red)"
+)
+"""All metrics with their values: CVSS 3.1, table 15; CVSS 4.0, table 23."""
+
+
 def severity_of(vector: str) -> Severity | None:
     """Give the severity that a CVSS vector of version 3 or 4 stands for; None where it is none."""
     head, _, rest = vector[:LONGEST].strip().partition("/")
@@ -28,6 +48,9 @@ def severity_of(vector: str) -> Severity | None:
     metrics = dict(told)
     if len(metrics) < len(told):
         return None  # a metric stands in it twice: which one holds is anyone's guess
+    known = _METRICS4 if head == "CVSS:4.0" else _METRICS3
+    if any(value not in known.get(name, ()) for name, value in told):
+        return None  # a vector that says what no vector can say may mean anything
     if head in ("CVSS:3.0", "CVSS:3.1"):
         score = _score3(metrics)
         return None if score is None else rating(score)

@@ -75,21 +75,42 @@ def _own_nodes(function: _Function) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        if isinstance(node, ast.If | ast.While) and isinstance(node.test, ast.Constant) and not node.test.value:
+            waiting += node.orelse  # what stands below `if False` never runs
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
             waiting += ast.iter_child_nodes(node)
 
 
 def _asserts(node: ast.AST) -> bool:
     match node:
-        case ast.Assert(test=ast.Constant() | ast.Tuple()):
-            return False  # assert True; assert (x, "message") is always true
-        case ast.Assert():
-            return True
+        case ast.Assert(test=test):
+            return not _is_always_true(test)
         case ast.Call(func=ast.Attribute(attr=name)):
             return name in ("raises", "warns", "fail") or name.startswith(("assert", "assert_"))
         case ast.Call(func=ast.Name(id=name)):
             return name in ("raises", "warns")
     return False
+
+
+def _is_always_true(test: ast.expr) -> bool:
+    """`assert True`, `assert (x, "message")`, `assert 1 == 1`, `assert x == x`, `assert x or True`."""
+    match test:
+        case ast.Constant() | ast.Tuple() | ast.Lambda() | ast.JoinedStr():
+            return True
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return any(_is_always_true(value) for value in values)
+        case ast.BoolOp(values=values):
+            return all(_is_always_true(value) for value in values)
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Constant()):
+            return True
+        case ast.Compare(left=left, comparators=[right]):
+            constant = isinstance(left, ast.Constant) and isinstance(right, ast.Constant)
+            return constant or (ast.dump(left) == ast.dump(right) and not _calls(left))
+    return False
+
+
+def _calls(node: ast.expr) -> bool:
+    return any(isinstance(part, ast.Call | ast.Await) for part in ast.walk(node))
 
 
 def _skipping(node: ast.AST) -> str:

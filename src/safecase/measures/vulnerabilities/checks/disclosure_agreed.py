@@ -158,7 +158,7 @@ def disclosure_agreed(repository: Repository, ctx: Context) -> Iterator[Finding]
 
 
 def _finding(repository: Repository, ctx: Context, name: str, text: str, part: Part) -> Finding:
-    found = part.pattern.search(text)
+    found = next((f for f in part.pattern.finditer(text) if not _is_refused(text, f, part)), None)
     if found is None:
         told = f"{shown(name)} does not say {part.wants}"
         return disclosure_agreed.failed(
@@ -171,6 +171,23 @@ def _finding(repository: Repository, ctx: Context, name: str, text: str, part: P
         mend = "write the same into both"
         return disclosure_agreed.failed(repository, told, rule=part.rule, place=place, mend=mend)
     return disclosure_agreed.passed(repository, f"{shown(name)} says {part.wants}", rule=part.rule, place=place)
+
+
+_REFUSALS = _words(
+    r"\b(?:do|does|will|can) (?:not|never)\b|\b(?:don|won|doesn|can)['’]t\b|\bcannot\b|\bnever\b"
+    r"|\bno (?:reports?|answers?|responses?|repl(?:y|ies))\b"
+)
+
+
+def _is_refused(text: str, found: re.Match[str], part: Part) -> bool:
+    """Say whether the sentence says no before the words: "we do not answer within 3 days" promises nothing.
+
+    A promise of no legal action is a no by nature, and what is out of scope is said with one.
+    """
+    if part.rule in ("harbour", "scope"):
+        return False
+    start = max(text.rfind(mark, 0, found.start()) for mark in (". ", "\n\n", "! ", "; ", "\n- ", "\n* ", "\n#"))
+    return _REFUSALS.search(text, max(0, start), found.start()) is not None
 
 
 def _days(found: re.Match[str]) -> float:
