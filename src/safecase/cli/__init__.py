@@ -26,6 +26,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "export": ("export:export", "Write the case as HTML, JSON or text."),
     "attest": ("attest:attest", "Write a person's attestation for a control."),
     "baseline": ("baseline:baseline", "Note today's gaps, so that only new ones block."),
+    "supply": ("supply:supply", "Look inside models; provenance, inventory, conversion."),
     "evidence": ("evidence:evidence", "List, verify and add to what was collected."),
     "catalogue": ("catalogue:catalogue", "Show the controls and threats, or check a catalogue."),
     "plugins": ("plugins:plugins", "List checks, detectors, probes and exporters by origin."),

@@ -326,6 +326,9 @@ class SupplyChainBlock(Noun, frozen=True):
     """Measure 4: vendors, and what may be trusted."""
 
     vendors: tuple[Vendor, ...] = ()
+    vendor_register: Annotated[
+        str, Meta(description="The register of vendors, a YAML file: answers, evidence, decisions that end.")
+    ] = ""
     allow_globals: Annotated[
         Names, Meta(description="Classes of your own that a model file may name: `mypkg.features.Scaler`.")
     ] = ()
