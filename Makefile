@@ -15,7 +15,7 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo demo-hardened test check lint types imports docs docs-check docs-site self format lock bench clean dev
+.PHONY: help demo demo-hardened test heavy check lint types imports docs docs-check docs-site self format lock bench clean dev
 
 help: ## this page
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ demo-hardened: $(READY) ## the same service with what can be mended mended
 
 test: $(READY) ## every test, in parallel
 	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+heavy: .heavy/.ready ## tests against real frameworks of machine learning, in an environment of their own
+	.heavy/bin/python -m pytest -p no:cacheprovider -n auto --dist loadgroup -m heavy $(ARGS)
 
 check: $(READY) lint types imports docs-check ## lint, strict types, import directions, docs drift
 
@@ -68,11 +71,16 @@ bench: $(READY) ## the measured numbers of docs/benchmarks.md
 	$(BIN)/python bench/catalogue.py
 	$(BIN)/python bench/init.py
 
+.heavy/.ready: requirements/heavy.txt pyproject.toml
+	$(PYTHON) -m venv .heavy
+	.heavy/bin/python -m pip install -q --disable-pip-version-check -e '.[firewall]' -r requirements/heavy.txt
+	@touch $@
+
 lock: $(UV) ## resolve the locked requirements anew
 	tools/lock.sh
 
 clean: ## remove everything that make made
-	rm -rf .venv .tools safecase-demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .heavy .tools safecase-demo .mypy_cache .ruff_cache .pytest_cache
 
 $(UV): requirements/uv.txt
 	$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes --no-deps --upgrade --target .tools -r requirements/uv.txt

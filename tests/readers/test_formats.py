@@ -60,6 +60,10 @@ def field(number: int, content: bytes) -> bytes:
 ONNX = b"\x08\x08" + field(2, b"maker") + field(7, field(1, field(4, b"Relu")) + field(2, b"g"))
 LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2) + pickle.dumps(1001, protocol=2)
 
+# A superblock of version 2, and the header of an empty group.
+HDF5 = b"\x89HDF\r\n\x1a\n\x02\x08\x08\x00" + bytes(8) + b"\xff" * 8 + (59).to_bytes(8, "little")
+HDF5 += (48).to_bytes(8, "little") + bytes(4) + b"OHDR\x02\x00\x00" + bytes(4)
+
 KINDS = {
     "safetensors": safetensors(),
     "gguf": b"GGUF\x03\x00\x00\x00" + bytes(16),
@@ -72,10 +76,10 @@ KINDS = {
     "joblib": zlib.compress(VALUE),
     "npy": npy("<f8"),
     "npy_object": npy("|O", VALUE),
-    "npz": zipped(a_dot_npy=npy("<f4")),
-    "npz_object": zipped(a_dot_npy=npy("<f4"), b_dot_npy=npy("|O")),
+    "npz": zipped(a_dot_npy=npy("<f4", bytes(16))),
+    "npz_object": zipped(a_dot_npy=npy("<f4", bytes(16)), b_dot_npy=npy("|O")),
     "keras_v3": zipped(config_dot_json=b"{}", model_dot_weights_dot_h5=b"\x89HDF\r\n\x1a\n"),
-    "hdf5": b"\x89HDF\r\n\x1a\n" + bytes(64),
+    "hdf5": HDF5,
     "tflite": b"\x1c\x00\x00\x00TFL3" + bytes(20),
     "skops": zipped(schema_dot_json=b"{}"),
     "pmml": b'<?xml version="1.0"?>\n<PMML version="4.4"></PMML>',

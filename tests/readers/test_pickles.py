@@ -506,3 +506,71 @@ def test_nothing_that_is_looked_at_is_run(tmp_path: Path) -> None:
         content = pickle.dumps({"x": Payload()}, protocol=protocol)
         assert scan(content).verdict == "malicious"
     assert not canary.exists()
+
+
+# Bombs, and what belongs to the running program
+
+
+def called(module: str, name: str, *args: bytes) -> bytes:
+    return b"c" + f"{module}\n{name}\n".encode() + b"(" + b"".join(args) + b"tR"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        called("builtins", "list", called("itertools", "count")),
+        called("builtins", "tuple", called("itertools", "cycle", b"(I1\nl")),
+        called("collections", "deque", called("itertools", "repeat", b"I1\n")),
+        called("builtins", "set", called("builtins", "range", b"I999999999999\n")),
+        called("builtins", "list", called("builtins", "enumerate", called("itertools", "count"))),
+        called("builtins", "list", called("builtins", "zip", *2 * [called("itertools", "count")])),
+        called("builtins", "list", called("ipaddress", "IPv4Network", b"V0.0.0.0/0\n")),
+        called("fractions", "Fraction", b"V1e999999999\n"),
+        b"(" + 3 * (called("builtins", "bytes", b"I900000000\n")) + b"t",
+        b"(" + b"(I1\ntp0\n0" + b"".join(b"(g0\ng0\ntp0\n0" for _ in range(90)) + b"g0\nI1\nd",
+        b"(" + b"".join(b"I%d\nN" % (k * (2**61 - 1)) for k in range(1, 2100)) + b"d",
+    ],
+)
+def test_what_never_ends_or_fills_the_memory_is_told(body: bytes) -> None:
+    report = scan(body + b".")
+    assert "pickle.bomb" in {p.rule for p in report.problems}, report.problems
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        called("builtins", "list", called("builtins", "range", b"I1000\n")),
+        called("itertools", "count", b"I1\n"),
+        called("collections", "deque", called("itertools", "repeat", b"I1\n", b"I5\n")),
+        called("builtins", "list", called("builtins", "zip", called("itertools", "count"), b"(I1\nl")),
+        called("fractions", "Fraction", b"V1e10\n"),
+        called("fractions", "Fraction", b"V1/3\n"),
+        called("builtins", "bytes", b"I900\n"),
+        b"(" + b"".join(b"I%d\n(I1\nI2\nt" % k for k in range(3000)) + b"l",
+        b"(" + b"".join(b"(I%d\nI2\ntN" % k for k in range(3000)) + b"d",
+    ],
+)
+def test_what_ends_is_clean(body: bytes) -> None:
+    assert not scan(body + b".").problems
+
+
+def test_what_belongs_to_the_running_program_may_be_named_and_not_changed() -> None:
+    logger = called("logging", "getLogger", b"Vroot\n")
+    assert verdict(logger + b".") == "clean"
+    assert verdict(logger + b"(Vdisabled\nI01\ndb.") == "malicious"
+    assert verdict(logger + b"Vdisabled\nI01\ns.") == "malicious"
+
+
+@pytest.mark.parametrize("package", ["xgboost.core", "lightgbm.basic"])
+def test_a_booster_is_made_empty_and_reads_no_file(package: str) -> None:
+    assert verdict(called(package, "Booster") + b".") == "clean"
+    assert verdict(called(package, "Booster", b"NNV/etc/passwd\n") + b".") == "suspicious"
+
+
+def test_a_tensor_is_rebuilt_by_what_is_allowed_only() -> None:
+    def rebuilt(module: str, name: str) -> bytes:
+        function = b"c" + f"{module}\n{name}\n".encode()
+        return called("torch._tensor", "_rebuild_from_type", function, b"ctorch\nTensor\n", b"(Va\nt", b"}") + b"."
+
+    assert verdict(rebuilt("torch._utils", "_rebuild_tensor_v2")) == "clean"
+    assert verdict(rebuilt("torch", "load")) == "malicious"

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO, TypeAlias
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 Mode: TypeAlias = Literal["auto", "always", "never"]
 
 WIDTH = 80
+REFRESH = 0.1
+"""Seconds between two lines of what goes by too fast to be read."""
 _SIGNS = {"…": "...", "→": "->", "–": "-", "—": "-", "’": "'", "“": '"', "”": '"', "·": "*", "≥": ">=", "≤": "<="}
 _LONGEST_MESSAGE = 2000
 
@@ -129,6 +132,31 @@ def progress(total: int) -> Iterator[Callable[[str], None]]:
         line = f"{full * filled}{empty * (20 - filled)} {done}/{total} {shown(text, 200)}"
         room = shutil.get_terminal_size((WIDTH, 24)).columns - 1
         _write(stream, "\r" + line[:room].ljust(room))
+
+    try:
+        yield step
+    finally:
+        room = shutil.get_terminal_size((WIDTH, 24)).columns - 1
+        _write(stream, "\r" + " " * room + "\r")
+
+
+@contextlib.contextmanager
+def counting() -> Iterator[Callable[[str], None]]:
+    """Show on stderr how many steps are done and the last of them, where nobody knows how many there will be."""
+    stream = sys.stderr
+    if not _is_terminal(stream) or "CI" in os.environ or os.environ.get("TERM") == "dumb":
+        yield lambda _: None
+        return
+    done, told = 0, 0.0
+
+    def step(text: str) -> None:
+        nonlocal done, told
+        done += 1
+        now = time.monotonic()
+        if now - told > REFRESH:
+            told = now
+            room = shutil.get_terminal_size((WIDTH, 24)).columns - 1
+            _write(stream, "\r" + f"{done} {shown(text, 200)}"[:room].ljust(room))
 
     try:
         yield step

@@ -7,13 +7,15 @@ archive's structures disagree, that is a problem of its own.
 from __future__ import annotations
 
 import bz2
+import importlib
 import io
 import lzma
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import IO, BinaryIO, Final, NamedTuple, Protocol, cast
 
+from safecase.readers.archives import lz4
 from safecase.readers.artifacts.report import Deadline
 
 MOST_MEMBERS: Final = 100_000
@@ -25,17 +27,26 @@ BOMB_RATIO: Final = 100
 _IN_MEMORY: Final = 16 * 1024 * 1024
 _CHUNK: Final = 256 * 1024
 
+MOST_DICTIONARY: Final = 256 * 1024 * 1024
+"""Bytes of memory that a stream may ask for."""
+
 COMPRESSIONS: Final[tuple[tuple[str, bytes], ...]] = (
     ("gzip", b"\x1f\x8b"),
     ("bz2", b"BZh"),
     ("xz", b"\xfd7zXZ\x00"),
     ("lz4", b"\x04\x22\x4d\x18"),
+    ("lz4", b"\x02\x21\x4c\x18"),
+    ("zstd", b"\x28\xb5\x2f\xfd"),
     ("lzma", b"\x5d\x00\x00"),
 )
 
 
 class Unreadable(Exception):  # noqa: N818 - becomes a problem of the file that is looked at
     """A member or a stream can not be unpacked."""
+
+
+class Unsupported(Unreadable):
+    """It is packed in a way that nobody here unpacks."""
 
 
 class Bomb(Unreadable):
@@ -45,9 +56,12 @@ class Bomb(Unreadable):
 class Budget:
     """What is left of the bytes that one file may unpack to."""
 
-    def __init__(self, deadline: Deadline, most: int = MOST_UNPACKED) -> None:
+    def __init__(self, deadline: Deadline, most: int = MOST_UNPACKED, packed: int = MOST_UNPACKED) -> None:
         self.left = most
         self.deadline = deadline
+        self.packed = packed
+        """Bytes that the file itself has."""
+        self._declared = 0
 
     def spend(self, count: int) -> None:
         """Count unpacked bytes."""
@@ -57,6 +71,12 @@ class Budget:
         if self.deadline.passed():
             raise Unreadable("it takes too long")
 
+    def declare(self, count: int) -> None:
+        """Count bytes that a member says it unpacks to: many small bombs are a large one."""
+        self._declared += count
+        if self._declared > BOMB_SIZE and self._declared > BOMB_RATIO * max(1, self.packed):
+            raise Bomb(f"all in it unpacks to more than {self._declared} bytes, and it has {self.packed}")
+
 
 class Unpacked(NamedTuple):
     """What a compressed stream held."""
@@ -65,6 +85,27 @@ class Unpacked(NamedTuple):
     size: int
     whole: bool
     """It did not break off."""
+    rest: int = 0
+    """Bytes behind the end of a stream that has but one."""
+
+
+class Outlet:
+    """Where a decoder of ours puts what it unpacks: in memory, then in a temporary file, never more than a budget."""
+
+    def __init__(self, budget: Budget, packed: int, told: int | None = None) -> None:
+        self._budget, self._packed = budget, packed
+        # Where the size is known before, nothing honest unpacks to much more.
+        self._most = BOMB_RATIO * max(1, packed) if told is None else told
+        self.size = 0
+        self.file = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - is read on
+
+    def write(self, chunk: bytes) -> None:
+        """Keep a chunk; raises `Bomb`."""
+        self.size += len(chunk)
+        self._budget.spend(len(chunk))
+        if self.size > BOMB_SIZE and self.size > self._most:
+            raise Bomb(f"{self._packed} bytes unpack to more than {self.size}")
+        self.file.write(chunk)
 
 
 class Section(io.RawIOBase):
@@ -147,9 +188,18 @@ _UNPACKERS: Final[dict[str, Callable[[], _Unpacker]]] = {
     "zlib": lambda: _Inflate(15),
     "gzip": lambda: _Inflate(31),
     "bz2": lambda: cast("_Unpacker", bz2.BZ2Decompressor()),
-    "xz": lambda: cast("_Unpacker", lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=256 * 1024 * 1024)),
-    "lzma": lambda: cast("_Unpacker", lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=256 * 1024 * 1024)),
+    "xz": lambda: cast("_Unpacker", lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_DICTIONARY)),
+    "lzma": lambda: cast("_Unpacker", lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MOST_DICTIONARY)),
+    "zstd": lambda: _zstd(),
 }
+
+
+def _zstd() -> _Unpacker:
+    try:
+        module = importlib.import_module("compression.zstd")
+    except ImportError:
+        raise Unsupported("Zstandard is unpacked from Python 3.14 on only") from None
+    return cast("_Unpacker", module.ZstdDecompressor())
 
 
 def compression_of(prefix: bytes) -> str:
@@ -163,95 +213,87 @@ def compression_of(prefix: bytes) -> str:
 
 def unpacked_prefix(prefix: bytes, kind: str, most: int = 4096) -> bytes:
     """Unpack the beginning of a compressed file; empty where it is none."""
-    if kind not in _UNPACKERS:
+    if kind == "lz4":
+        return lz4.beginning(prefix, most)
+    if kind not in _UNPACKERS and kind != "zip_lzma":
         return b""
     try:
+        if kind == "zip_lzma":
+            return _zip_lzma(prefix[:9]).decompress(prefix[9:], most)
         return _UNPACKERS[kind]().decompress(prefix, most)
-    except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
+    except (*_UNPACK_ERRORS, Unsupported):
         return b""
 
 
-def unpack(file: BinaryIO, kind: str, budget: Budget, packed: int) -> Unpacked:
-    """Unpack a compressed file, with every stream in it, to a temporary one.
+def unpack(file: BinaryIO, kind: str, budget: Budget, packed: int, told: int | None = None) -> Unpacked:
+    """Unpack a compressed file, with every stream in it, to a temporary one; `told` is the size that it claims.
 
     What breaks off in the middle gives what was there: a loader has seen that much, too.
     """
-    if kind not in _UNPACKERS:
-        raise Unreadable(f"{kind} is not unpacked")
-    target = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller reads it
-    size, whole = 0, True
-    for chunk in _unpacked(file, kind):
-        if chunk is None:
-            whole = False
-            break
-        size += len(chunk)
-        budget.spend(len(chunk))
-        if size > BOMB_SIZE and size > BOMB_RATIO * max(1, packed):
-            raise Bomb(f"{packed} bytes unpack to more than {size}")
-        target.write(chunk)
-    target.seek(0)
-    return Unpacked(cast("BinaryIO", target), size, whole)
+    if kind not in _UNPACKERS and kind not in ("lz4", "zip_lzma"):
+        raise Unsupported(f"{kind} is not unpacked")
+    outlet = Outlet(budget, packed, told)
+    if kind == "lz4":
+        whole, rest = lz4.unpack(file, outlet.write), 0
+    else:
+        whole, rest = _unpack_streams(file, kind, outlet, packed)
+    outlet.file.seek(0)
+    return Unpacked(outlet.file, outlet.size, whole, rest)
 
 
-def _unpacked(file: BinaryIO, kind: str) -> Iterator[bytes | None]:
-    """Give what comes out, and None at the end where it breaks off."""
-    unpacker = _UNPACKERS[kind]()
+def _unpack_streams(file: BinaryIO, kind: str, outlet: Outlet, packed: int) -> tuple[bool, int]:
+    """Unpack all streams; says whether the last is whole, and how many bytes lie behind a single one."""
+    unpacker = _zip_lzma(file.read(9)) if kind == "zip_lzma" else _UNPACKERS[kind]()
     rest = b""
     while True:
         data = b"" if not getattr(unpacker, "needs_input", True) else rest or file.read(_CHUNK)
         rest = b""
         try:
             found = unpacker.decompress(data, _CHUNK)
-        except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
-            yield None
-            return
-        if found:
-            yield found
+        except _UNPACK_ERRORS:
+            return False, 0
+        outlet.write(found)
         if unpacker.eof:
-            rest = unpacker.unused_data or file.read(_CHUNK)
-            if not rest or kind in ("deflate", "lzma"):
-                return
+            rest = unpacker.unused_data
+            if kind in _SINGLE:
+                return True, max(0, packed - file.tell() + len(rest))
+            rest = rest or file.read(_CHUNK)
+            if not rest.strip(b"\0"):
+                return True, 0
             unpacker = _UNPACKERS[kind]()
         elif not data and not found:
-            yield None
-            return
+            # A raw stream of LZMA may have no mark at its end.
+            return kind == "zip_lzma", 0
 
 
-# Tar
+_SINGLE: Final = frozenset({"deflate", "lzma", "zip_lzma"})
+_UNPACK_ERRORS: Final = (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError, MemoryError)
 
 
-def tar_members(file: BinaryIO, size: int) -> Iterator[tuple[str, int, int]]:
-    """Give name, start and size of each regular member of a tar file."""
-    at = 0
-    for _ in range(MOST_MEMBERS):
-        file.seek(at)
-        header = file.read(512)
-        if len(header) < 512 or not header.strip(b"\0"):
-            return
-        length = _tar_number(header[124:136])
-        if length is None or at + 512 + length > size + 512:
-            raise Unreadable("a member's size is none")
-        if header[156:157] in b"0\0" or header[156:157] == b"7":
-            yield header[:100].split(b"\0")[0].decode("utf-8", "replace"), at + 512, min(length, size - at - 512)
-        at += 512 + (length + 511) // 512 * 512
+def _zip_lzma(head: bytes) -> _Unpacker:
+    """Give an unpacker by the nine bytes that go before LZMA in a zip."""
+    if len(head) < 9 or head[2:4] != b"\x05\x00":
+        raise Unreadable("its LZMA properties are none")
+    return cast("_Unpacker", lzma_unpacker([lzma_filter(head[4:9])]))
 
 
-def is_tar(prefix: bytes) -> bool:
-    """Say whether bytes begin with a tar header: its checksum tells, with or without the `ustar` magic."""
-    if len(prefix) < 512:
-        return False
-    told = _tar_number(prefix[148:156])
-    return told is not None and told == sum(prefix[:148]) + 8 * 0x20 + sum(prefix[156:512]) and told > 8 * 0x20
+def lzma_filter(properties: bytes) -> dict[str, int]:
+    """Give the filter that five bytes of LZMA properties describe."""
+    if len(properties) < 5 or properties[0] >= 225:
+        raise Unreadable("its LZMA properties are none")
+    first, dictionary = properties[0], max(4096, int.from_bytes(properties[1:5], "little"))
+    if dictionary > MOST_DICTIONARY:
+        raise Unreadable(f"it asks for {dictionary} bytes of memory")
+    # liblzma takes lc + lp up to 4 only, as all encoders do.
+    return {"id": lzma.FILTER_LZMA1, "dict_size": dictionary, "lc": first % 9, "lp": first // 9 % 5, "pb": first // 45}
 
 
-def _tar_number(field: bytes) -> int | None:
-    if field[:1] == b"\x80":
-        return int.from_bytes(field[1:], "big")
-    text = field.strip(b"\0 ")
+def lzma_unpacker(filters: list[dict[str, int]]) -> lzma.LZMADecompressor:
+    """Give a raw unpacker for a chain of filters; raises `Unreadable`."""
     try:
-        return int(text or b"0", 8)
-    except ValueError:
-        return None
+        return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+    except (lzma.LZMAError, ValueError) as why:
+        raise Unreadable(f"its LZMA properties are none that is known: {why}") from None
 
 
 def peek(file: IO[bytes], count: int) -> bytes:

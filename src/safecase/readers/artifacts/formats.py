@@ -8,19 +8,25 @@ without objects, `.npz` of such) and bytes that no loader of models knows are no
 from __future__ import annotations
 
 import ast
+import io
 import os
 import re
 import stat
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from safecase.errors import CollectError
-from safecase.readers.archives import unpacking, zip_members
-from safecase.readers.artifacts.report import Deadline, Problems
+from safecase.readers.archives import other_archives, tar_members, unpacking, zip_members
+from safecase.readers.artifacts import graph_text, hdf5, programs, r_stream, xml_models
+from safecase.readers.artifacts.protobuf_kinds import protobuf_kind
 from safecase.readers.pickles.scan import seems_pickle
 from safecase.vocabulary import Noun
 
 PREFIX: Final = 4096
+SMALL: Final = 1024 * 1024
+"""Bytes of a file that is read at once."""
 MOST_MEMBERS_NAMED: Final = 10_000
 
 OPENED: Final = frozenset(
@@ -29,6 +35,7 @@ OPENED: Final = frozenset(
         ".onnx", ".gguf", ".ggml", ".safetensors", ".npy", ".npz", ".pb", ".tflite", ".mlmodel", ".skops", ".model",
         ".ubj", ".pmml", ".rds", ".rda", ".llamafile", ".task", ".mar", ".zip", ".gz", ".z", ".bz2", ".xz", ".lzma",
         ".t7", ".nemo", ".params", ".weights", ".dat", ".data", ".sav", ".tar", ".bst", ".xgb", ".lgb", ".cbm",
+        ".pte", ".meta", ".pbtxt", ".rdata", ".xml",
     }
 )  # fmt: skip
 """Suffixes of files whose content is worth a look."""
@@ -41,17 +48,24 @@ ONLY_MODELS: Final = frozenset(
 )  # fmt: skip
 """Suffixes that promise a model: such a file counts even where its content is not recognised, so that it is told."""
 
-_NOT_MODELS: Final = frozenset({"unknown", "empty", "npy", "npz", "zip", "tar", "compressed", "seven_zip"})
+_NOT_MODELS: Final = frozenset(
+    {
+        "unknown", "empty", "npy", "npz", "zip", "tar", "compressed", "seven_zip", "tf_fingerprint",
+        "tf_checkpoint_index", "tf_checkpoint_data", "coreml_package",
+    }
+)  # fmt: skip
 _SAFE: Final = frozenset(
     {
         "safetensors", "gguf", "onnx", "npy", "npz", "xgboost_json", "xgboost_ubj", "lightgbm", "tflite", "pmml",
-        "openvino", "catboost", "skops",
+        "openvino", "catboost", "catboost_json", "skops", "ggml", "tf_fingerprint", "tf_checkpoint_index",
+        "tf_checkpoint_data", "coreml_package", "coreml_weights",
     }
 )  # fmt: skip
 _HIDES_PICKLE: Final = frozenset(
     {
         "pickle", "joblib", "pytorch_zip", "torchscript", "pytorch_legacy", "pytorch_tar", "npy_object", "npz_object",
-        "zip", "tar", "compressed", "keras_v3", "skops", "torch_archive", "model_zip", "unknown",
+        "zip", "tar", "compressed", "keras_v3", "skops", "torch_archive", "torch_package", "torch_export",
+        "model_zip", "unknown",
     }
 )  # fmt: skip
 _LEGACY_MAGIC: Final = bytes.fromhex("6cfc9c46f9206aa85019")
@@ -71,13 +85,33 @@ class WeightFormat(Noun, frozen=True):
 
 def identify(path: Path) -> WeightFormat:
     """Tell a file's format by its bytes; raises `CollectError` where it cannot be read."""
+    with opened(path) as (file, size):
+        return identify_stream(file, size, path.name)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a regular file, with its size; raises `CollectError` where it is none or cannot be read.
+
+    A small one is read at once: those who look into it go back and forth.
+    """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - Path.stat is the same, and slower
-            raise CollectError(f"{path.name} is no regular file", mend="keep model files as plain files")
-        with path.open("rb") as file:
-            return identify_stream(file, os.fstat(file.fileno()).st_size, path.name)
+        # Without O_NONBLOCK, to open a FIFO is to wait for who writes to it.
+        with open(path, "rb", opener=_without_waiting) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise CollectError(f"{path.name} is no regular file", mend="keep model files as plain files")
+            if found.st_size > SMALL:
+                yield file, found.st_size
+                return
+            content = file.read(SMALL + 1)
+        yield io.BytesIO(content), len(content)
     except OSError as why:
         raise CollectError(f"{path.name} cannot be read: {why.strerror}", mend="give the right to read it") from why
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
 
 
 def identify_stream(file: BinaryIO, size: int, name: str) -> WeightFormat:
@@ -86,9 +120,32 @@ def identify_stream(file: BinaryIO, size: int, name: str) -> WeightFormat:
     kind, detail = _by_prefix(prefix, size, name)
     if kind == "zip?" or (kind == "unknown" and zip_members.is_zip(file, size)):
         kind, detail = _zip_kind(file, size)
-    if kind == "unknown" and _is_onnx(file, size):
-        kind = "onnx"
+    if kind == "xml?":
+        kind = xml_models.xml_kind(file, size)
+    elif kind == "unknown":
+        kind, detail = _without_magic(file, size, name, detail)
     return WeightFormat(name=kind, safe=kind in _SAFE, can_hide_pickle=kind in _HIDES_PICKLE, detail=detail)
+
+
+def _without_magic(file: BinaryIO, size: int, name: str, detail: str) -> tuple[str, str]:
+    """Tell a format that has no magic by its structure; only then by its name."""
+    kind, told = protobuf_kind(file, size)
+    if kind != "unknown":
+        return kind, told
+    if size > 48 and unpacking.peek_at(file, size - 8, 8) == _SSTABLE:
+        return "tf_checkpoint_index", ""
+    if any(unpacking.peek_at(file, at, 8) == hdf5.SIGNATURE for at in _USER_BLOCKS if at < size):
+        return "hdf5", ""
+    if _SHARD.search(name):
+        return "tf_checkpoint_data", ""
+    prefix = unpacking.peek(file, 2)
+    if name.endswith(".pb") and prefix[:1] in (b"\x08", b"\x0a"):
+        return "tf_saved_model", ""
+    if name.endswith(".mlmodel") and prefix[:1] == b"\x08":
+        return "coreml", ""
+    if name.endswith(".safetensors") and size > 8 and detail != "only zeros":
+        return "safetensors", ""
+    return "unknown", detail
 
 
 def is_weight_file(path: Path) -> bool:
@@ -111,14 +168,20 @@ def is_weight_file(path: Path) -> bool:
 
 def looks_like_weights(path: Path, prefix: bytes) -> bool:
     """Say by its first 64 bytes whether a file without a telling suffix is a model or a pickle."""
-    kind, _ = _magic(prefix, path.name)
-    if kind in ("zip?", "hdf5", "compressed"):
+    kind, _ = _magic(prefix)
+    if kind in ("zip?", "xml?", "hdf5", "compressed"):
         return identify(path).name not in _NOT_MODELS
     if kind != "unknown":
         return kind not in _NOT_MODELS
     # Text files begin with letters that are opcodes, too: only a header or a name to import makes a pickle of them.
     telling = prefix[:1] == b"\x80" or prefix[8:9] == b"{" or _IMPORTS.search(prefix) is not None
     return telling and _by_opcodes(prefix, 0, path.name)[0] != "unknown"
+
+
+def seems_model(prefix: bytes) -> bool:
+    """Say whether a member of an archive may be a model by its beginning: a magic, or a message of protobuf."""
+    # The first fields of every known message are 1 and 2, numbers or texts.
+    return prefix[:1] in (b"\x08", b"\x0a", b"\x12") or _magic(prefix)[0] != "unknown"
 
 
 def _counts(file: BinaryIO, size: int, path: Path) -> bool:
@@ -128,7 +191,7 @@ def _counts(file: BinaryIO, size: int, path: Path) -> bool:
 def _by_prefix(prefix: bytes, size: int, name: str) -> tuple[str, str]:
     if not size:
         return "empty", ""
-    kind, detail = _magic(prefix, name)
+    kind, detail = _magic(prefix)
     if kind == "compressed":
         inner = unpacking.unpacked_prefix(prefix, detail)
         if not inner and detail in ("zlib", "lzma"):
@@ -149,24 +212,38 @@ def _by_opcodes(prefix: bytes, size: int, name: str) -> tuple[str, str]:
     return "unknown", "" if prefix.strip(b"\0") else "only zeros"
 
 
-def _magic(prefix: bytes, name: str) -> tuple[str, str]:
+def _magic(prefix: bytes) -> tuple[str, str]:
     for kind, at, magic in _MAGIC:
         if prefix[at : at + len(magic)] == magic:
             return kind, ""
+    if (found := _program_or_archive(prefix)) is not None:
+        return found
     if prefix.startswith(b"\x93NUMPY"):
         return ("npy_object" if _holds_objects(prefix) else "npy"), ""
-    if unpacking.is_tar(prefix):
-        return ("pytorch_tar" if b"sys_info" in prefix or b"storages" in prefix[:100] else "tar"), ""
     if prefix.startswith(b"{") and b"learner" in prefix[:64]:
         return ("xgboost_ubj" if prefix[1:2] == b"L" else "xgboost_json"), ""
-    if prefix[:64].lstrip().startswith((b"<?xml", b"<PMML", b"<net")):
-        return _xml_kind(prefix), ""
-    if name.endswith((".pb", ".pbtxt")) and prefix[:1] in (b"\x08", b"\x0a"):
-        return "tf_saved_model", "" if name.endswith("saved_model.pb") else "graph"
-    if name.endswith(".mlmodel") and prefix[:1] == b"\x08":
-        return "coreml", ""
+    if xml_models.seems_xml(prefix):
+        return "xml?", ""
+    if graph_text.is_graph_text(prefix):
+        return "tf_saved_model", "text"
+    if r_stream.is_r_data(prefix):
+        return "rds", ""
+    if prefix[:64].lstrip()[:1] == b"{":
+        for kind, pattern in _JSON:
+            if pattern.search(prefix):
+                return kind, ""
     compression = unpacking.compression_of(prefix)
     return ("compressed", compression) if compression else ("unknown", "")
+
+
+def _program_or_archive(prefix: bytes) -> tuple[str, str] | None:
+    if (program := programs.program_of(prefix)) is not None:
+        return "program", program.what
+    if archive := other_archives.other_archive(prefix):
+        return "other_archive", archive
+    if tar_members.is_tar(prefix):
+        return ("pytorch_tar" if b"sys_info" in prefix or b"storages" in prefix[:100] else "tar"), ""
+    return None
 
 
 _MAGIC: Final[tuple[tuple[str, int, bytes], ...]] = (
@@ -175,23 +252,45 @@ _MAGIC: Final[tuple[tuple[str, int, bytes], ...]] = (
     ("gguf", 0, b"GGUF"),
     ("hdf5", 0, b"\x89HDF\r\n\x1a\n"),
     ("hdf5", 512, b"\x89HDF\r\n\x1a\n"),
+    ("hdf5", 1024, b"\x89HDF\r\n\x1a\n"),
+    ("hdf5", 2048, b"\x89HDF\r\n\x1a\n"),
     ("tflite", 4, b"TFL3"),
     ("lightgbm", 0, b"tree\nversion="),
     ("llamafile", 0, b"MZqFpD"),
-    ("rds", 0, b"X\n\x00\x00\x00"),
-    ("rds", 0, b"RDX2\n"),
-    ("rds", 0, b"RDX3\n"),
     ("executorch", 4, b"ET12"),
     ("seven_zip", 0, b"7z\xbc\xaf\x27\x1c"),
     ("catboost", 0, b"CBM1"),
+    ("coreml_weights", 64, b"\xef\xbe\xad\xde"),
+    ("ggml", 0, b"lmgg"),
+    ("ggml", 0, b"fmgg"),
+    ("ggml", 0, b"tjgg"),
     ("lfs_pointer", 0, b"version https://git-lfs"),
 )
 
 
-def _xml_kind(prefix: bytes) -> str:
-    if b"<PMML" in prefix:
-        return "pmml"
-    return "openvino" if b"<net" in prefix and b"<layers" in prefix else "unknown"
+_SSTABLE: Final = bytes.fromhex("57fb808b247547db")
+"""The end of the index of a TensorFlow checkpoint."""
+
+_USER_BLOCKS: Final = tuple(4096 << power for power in range(9))
+"""Where HDF5 may begin behind bytes of somebody else's; the first places are among the magics."""
+
+_SHARD: Final = re.compile(r"\.data-\d{5}-of-\d{5}\Z")
+"""The numbers of such a checkpoint have no structure of their own: the index alone tells it."""
+
+_JSON: Final = (
+    (
+        "catboost_json",
+        re.compile(
+            rb'\A\s*{\s*"(features_info|model_info)"\s*:.{0,4000}"(borders|feature_index|model_guid|params)"', re.S
+        ),
+    ),
+    ("coreml_package", re.compile(rb'"itemInfoEntries"\s*:')),
+    (
+        "keras_json",
+        re.compile(rb'\A\s*{\s*("(class_name|module|keras_version|backend)"\s*:.{0,200}?)?"class_name"\s*:', re.S),
+    ),
+)
+"""JSON that is a model's by the words in its beginning."""
 
 
 def _pickle_kind(prefix: bytes, name: str) -> tuple[str, str]:
@@ -225,15 +324,25 @@ def _holds_objects(prefix: bytes) -> bool:
 
 def _zip_kind(file: BinaryIO, size: int) -> tuple[str, str]:
     try:
-        members = zip_members.zip_members(file, size, Problems())
+        members = zip_members.listed(file, size)
     except unpacking.Unreadable as why:
         return "zip", str(why)
-    names = {m.name for m in members[:MOST_MEMBERS_NAMED]}
-    last = {PurePosixPath(n).name for n in names}
-    inside = {"/".join(PurePosixPath(n).parts[1:]) for n in names} | names
+    # What tells a kind stands first or last.
+    names = {m.name for m in (*members[:MOST_MEMBERS_NAMED], *members[MOST_MEMBERS_NAMED:][-MOST_MEMBERS_NAMED:])}
+    last = {n.rpartition("/")[2] for n in names}
+    inside = {n.partition("/")[2] for n in names} | names
     if "MAR-INF/MANIFEST.json" in names:
         return "torch_archive", "TorchServe"
-    if "config.json" in names and any(n.endswith(".h5") for n in names):
+    if any(n.endswith(("/.data/extern_modules", "/.data/python_version")) for n in names):
+        return "torch_package", ""
+    if any(n.endswith("/archive_format") or n == "serialized_exported_program.json" for n in names):
+        return "torch_export", ""
+    if any(n.endswith((".dist-info/WHEEL", "EGG-INFO/PKG-INFO")) for n in names):
+        return "python_package", ""
+    if "META-INF/MANIFEST.MF" in names and any(n.endswith(".class") for n in names):
+        return "java_package", ""
+    weights = any(n.endswith((".h5", ".weights.npz")) or n == "metadata.json" for n in names)
+    if "config.json" in names and weights:
         return "keras_v3", ""
     if "schema.json" in names:
         return "skops", ""
@@ -247,37 +356,11 @@ def _zip_kind(file: BinaryIO, size: int) -> tuple[str, str]:
 
 
 def _npz_kind(file: BinaryIO, members: list[zip_members.Member]) -> str:
-    budget = unpacking.Budget(Deadline(5.0), 64 * 1024 * 1024)
     for member in members[:1000]:
         try:
-            opened, _ = zip_members.open_member(file, member, budget, PREFIX)
-            prefix = opened.read(PREFIX)
+            prefix = zip_members.beginning(file, member, PREFIX)
         except unpacking.Unreadable:
             return "npz_object"
         if not prefix.startswith(b"\x93NUMPY") or _holds_objects(prefix):
             return "npz_object"
     return "npz"
-
-
-def _is_onnx(file: BinaryIO, size: int) -> bool:
-    """ONNX has no magic: it is one when every field up to the end is one of ModelProto's, and a graph is among them."""
-    file.seek(0)
-    at, graph, first = 0, False, True
-    for _ in range(64):
-        if at >= size:
-            break
-        head = unpacking.peek_at(file, at, 12)
-        tag, used = unpacking.varint(head, 0)
-        value, used = unpacking.varint(head, used) if used else (0, 0)
-        if not used or (first and not (tag == 8 and 1 <= value <= 32)):
-            return False
-        first = False
-        if tag not in _ONNX_TAGS:
-            return False
-        graph = graph or tag == 58
-        at += used + (value if tag & 7 == 2 else 0)
-    return graph and at == size
-
-
-_ONNX_TAGS: Final = frozenset({8, 18, 26, 34, 40, 50, 58, 66, 114, 162, 202, 210})
-"""ModelProto's fields 1-8, 14, 20, 25, 26 with their wire types."""

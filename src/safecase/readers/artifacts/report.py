@@ -93,7 +93,12 @@ class Problems:
 
 def worst(problems: Iterable[Problem]) -> FileVerdict:
     """Give the verdict that the worst problem asks for; clean where there is none."""
-    return min((p.says for p in problems), key=WORST_FIRST.index, default="clean")
+    return worst_of(p.says for p in problems)
+
+
+def worst_of(verdicts: Iterable[FileVerdict]) -> FileVerdict:
+    """Give the worst verdict; clean where there is none."""
+    return min(verdicts, key=WORST_FIRST.index, default="clean")
 
 
 class Deadline:

@@ -7,6 +7,7 @@ from typing import Final
 from safecase.readers.artifacts.report import FileVerdict
 from safecase.readers.pickles import opcodes
 from safecase.readers.pickles.arrays import is_array_wrapper, raw_array
+from safecase.readers.pickles.bombs import uses_up_too_much
 from safecase.readers.pickles.machine import Broken, Calls, Exhausted, Machine, Session
 from safecase.readers.pickles.rules import RULES
 from safecase.readers.pickles.values import (
@@ -26,6 +27,10 @@ MOST_CALLED: Final = 10_000
 FORK_OPCODES: Final = 4096
 """Opcodes that are followed where another loader would not skip joblib's raw bytes."""
 
+_GIVE_SHARED: Final = frozenset({"logging.getLogger", "builtins.type", "builtins.getattr"})
+"""Callables that give something that others use, too."""
+
+_NO_CALLABLES: Final = frozenset({"number", "large number", "out-of-band buffer"})
 _TOLD_WHEN_UNCALLED: Final = frozenset({"getattr", "nested", "nested_loads", "add_extension"})
 """Argument rules whose callable is no ordinary value: somebody else will call it."""
 
@@ -79,12 +84,18 @@ class Judge(Calls):
         self.tell("pickle.extension", "suspicious", message, _at(machine), str(code))
         return Unknown("extension")
 
+    def persistent(self, machine: Machine, name: Value) -> Value:
+        """PyTorch names storages and, in old files, the classes of modules so; a class is what it is."""
+        if isinstance(name, tuple) and len(name) > 1 and name[0] == "module" and isinstance(name[1], Global):
+            return name[1]
+        return Unknown("persistent object")
+
     def call(self, machine: Machine, func: Value, args: Value) -> Value:
         """Judge a call and give its result."""
         known = args if isinstance(args, tuple) else None
         if isinstance(func, Global):
             return self._call_global(machine, func, known)
-        if isinstance(func, Called | Unknown):
+        if isinstance(func, Called | Unknown) and not (isinstance(func, Unknown) and func.what in _NO_CALLABLES):
             text = described_call(func, known)
             message = f"it would call what an earlier step gave back: {text}"
             self.tell("pickle.computed-call", "suspicious", message, _at(machine), described(func))
@@ -96,6 +107,8 @@ class Judge(Calls):
         called = self.session.called
         if func.full not in called and len(called) < MOST_CALLED:
             called[func.full] = (_at(machine), described_call(func, args))
+        if uses_up_too_much(func, args):
+            self.bomb(machine, f"it fills the memory, or never ends: {described_call(func, args)}")
         if func.ruling == "allowed":
             return Called(func, args)
         if func.ruling == "ruled":
@@ -118,9 +131,16 @@ class Judge(Calls):
             )
         elif isinstance(instance, Called):
             instance.state = state
+            self._shared(machine, instance, f"its attributes {_attributes(state)}")
             self._planted(machine, instance, state)
             if is_array_wrapper(instance):
                 self._raw_array(machine, state)
+
+    def _shared(self, machine: Machine, instance: Called, what: str) -> None:
+        """What these give is not made by the pickle: it belongs to the running program."""
+        if isinstance(instance.func, Global) and instance.func.full in _GIVE_SHARED:
+            told = f"it would change what {described(instance)} gives, {what}"
+            self.tell("pickle.changes", "malicious", told, _at(machine), instance.func.full)
 
     def _planted(self, machine: Machine, instance: Called, state: Value) -> None:
         """The unpickler calls `__setstate__`, `append`, `extend` and `add` of an instance, wherever they come from."""
@@ -137,6 +157,8 @@ class Judge(Calls):
             says: FileVerdict = "suspicious" if target.ruling in ("project", "allowed") else "malicious"
             message = f"it would change {shown(target.full)}: .{method}({described(values[-1])})"
             self.tell("pickle.changes", says, message, _at(machine), target.full)
+        elif isinstance(target, Called):
+            self._shared(machine, target, f".{method}({described(values[-1])})")
 
     def _raw_array(self, machine: Machine, state: Value) -> None:
         """Pass over the array that joblib reads here itself, and look at what another loader would read instead."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Callable, Mapping
 from typing import BinaryIO, Final
 
 from safecase.readers.artifacts.report import Deadline, Problems
+from safecase.readers.pickles.bombs import Keys
 from safecase.readers.pickles.policy import Policy
-from safecase.readers.pickles.values import Blob, Global, Value
+from safecase.readers.pickles.values import Blob, Global, Unknown, Value
 from safecase.vocabulary import Noun
 
 MOST_KEPT_TEXT: Final = 256
@@ -55,6 +57,8 @@ class Session:
         self.extensions: dict[int, tuple[str, str]] = {}
         self.opcodes = 0
         self.depth = 0
+        self.made = 0
+        """Bytes that calls would make of a number alone."""
 
     def look_within(self, stream: BinaryIO, size: int, member: str) -> None:
         """Look at bytes that a pickle gives to another loader."""
@@ -68,6 +72,9 @@ class Session:
 class Machine:
     """One stream of pickle opcodes; `calls` is told what it would call."""
 
+    operations: Mapping[bytes, Callable[[Machine], None]] | None = None
+    """What its opcodes do, where that is not what `opcodes` says: for who wants containers whole."""
+
     def __init__(self, stream: BinaryIO, size: int, session: Session, calls: Calls) -> None:
         self.stream = stream
         self.size = size
@@ -77,6 +84,7 @@ class Machine:
         self.stack: list[Value] = []
         self.below: list[list[Value]] = []
         self.memo: dict[int, Value] = {}
+        self.keys = Keys()
         self.protocol = 0
         self.texts = 0
         self.frame_end = 0
@@ -145,8 +153,11 @@ class Machine:
             self.stack.append(Blob(self.stream, self.skip(count), count, "text"))
             return
         self.texts += count
+        found = self.read(count)
+        if len(found) < count:
+            raise Broken("it ends within an argument")
         try:
-            self.stack.append(self.take(count).decode("utf-8", "surrogatepass"))
+            self.stack.append(found.decode("utf-8", "surrogatepass"))
         except UnicodeDecodeError:
             raise Broken("a text that is not UTF-8") from None
 
@@ -202,6 +213,10 @@ class Calls:
     def misread(self, machine: Machine) -> None:
         """A frame ends within an opcode, or another begins within it."""
         raise NotImplementedError
+
+    def persistent(self, machine: Machine, name: Value) -> Value:
+        """A persistent id is given to the loader, which knows what it stands for; gives its value."""
+        return Unknown("persistent object")
 
     def extension(self, machine: Machine, code: int) -> Value:
         """A code of the extension registry; gives its value."""

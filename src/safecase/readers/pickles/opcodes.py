@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from safecase.readers.pickles.machine import MOST_LINE, Broken, Machine
@@ -43,7 +43,8 @@ def _constant(code: bytes, value: Value) -> None:
 
 def _signed(code: bytes, form: str) -> None:
     unpack, size = struct.Struct(form).unpack, struct.calcsize(form)
-    OPCODES[code] = lambda m: m.stack.append(unpack(m.take(size))[0])
+    # A read that comes back short raises struct.error here and IndexError below, which `run` takes for the end.
+    OPCODES[code] = lambda m: m.stack.append(unpack(m.read(size))[0])
 
 
 _constant(b"N", None)
@@ -51,16 +52,16 @@ _constant(b"\x88", True)
 _constant(b"\x89", False)
 _constant(b")", ())
 _signed(b"J", "<i")
-_signed(b"K", "<B")
+OPCODES[b"K"] = lambda m: m.stack.append(m.read(1)[0])
 _signed(b"M", "<H")
 _signed(b"G", ">d")
 OPCODES[b"]"] = lambda m: m.stack.append(ListBox())
 OPCODES[b"}"] = lambda m: m.stack.append(DictBox())
 OPCODES[b"\x8f"] = lambda m: m.stack.append(SetBox())
-OPCODES[b"\x8c"] = lambda m: m.push_text(m.integer(1))
+OPCODES[b"\x8c"] = lambda m: m.push_text(m.read(1)[0])
 OPCODES[b"X"] = lambda m: m.push_text(m.integer(4))
 OPCODES[b"\x8d"] = lambda m: m.push_text(m.integer(8))
-OPCODES[b"C"] = lambda m: m.push_bytes(m.integer(1))
+OPCODES[b"C"] = lambda m: m.push_bytes(m.read(1)[0])
 OPCODES[b"B"] = lambda m: m.push_bytes(m.integer(4))
 OPCODES[b"\x8e"] = lambda m: m.push_bytes(m.integer(8))
 OPCODES[b"\x96"] = lambda m: m.push_bytes(m.integer(8))
@@ -224,11 +225,20 @@ def _pop(m: Machine) -> None:
 
 
 def _put(m: Machine, index: int) -> None:
-    if index < 0:
-        raise Broken("a negative memo index")
-    if index > MOST_INDEX:
+    if not 0 <= index <= MOST_INDEX:
+        if index < 0:
+            raise Broken("a negative memo index")
         m.calls.bomb(m, f"memo entry {index}: a loader allocates all entries below it, too")
-    m.memo[index] = m.top()
+    if not m.stack:
+        raise Broken("it looks at an empty stack")
+    m.memo[index] = m.stack[-1]
+
+
+@_opcode(b"\x94")
+def _memoize(m: Machine) -> None:
+    if not m.stack:
+        raise Broken("it looks at an empty stack")
+    m.memo[len(m.memo)] = m.stack[-1]
 
 
 def _get(m: Machine, index: int) -> None:
@@ -245,11 +255,10 @@ def _index(m: Machine) -> int:
 
 
 OPCODES[b"p"] = lambda m: _put(m, _index(m))
-OPCODES[b"q"] = lambda m: _put(m, m.integer(1))
+OPCODES[b"q"] = lambda m: _put(m, m.read(1)[0])
 OPCODES[b"r"] = lambda m: _put(m, m.integer(4))
-OPCODES[b"\x94"] = lambda m: _put(m, len(m.memo))
 OPCODES[b"g"] = lambda m: _get(m, _index(m))
-OPCODES[b"h"] = lambda m: _get(m, m.integer(1))
+OPCODES[b"h"] = lambda m: _get(m, m.read(1)[0])
 OPCODES[b"j"] = lambda m: _get(m, m.integer(4))
 
 
@@ -270,7 +279,7 @@ def _pop_mark(m: Machine) -> None:
 
 @_opcode(b"\x91")
 def _frozenset(m: Machine) -> None:
-    m.pop_mark()
+    _hash_all(m, m.pop_mark())
     m.stack.append(SetBox())
 
 
@@ -296,13 +305,24 @@ def _list(m: Machine) -> None:
 @_opcode(b"d")
 def _dict(m: Machine) -> None:
     made = DictBox()
-    _put_pairs(made, m.pop_mark())
+    _put_pairs(m, made, m.pop_mark())
     m.stack.append(made)
 
 
-def _put_pairs(target: DictBox, items: list[Value]) -> None:
+def _put_pairs(m: Machine, target: DictBox, items: list[Value]) -> None:
     for index in range(0, len(items) - 1, 2):
-        target.put(items[index], items[index + 1])
+        key = items[index]
+        if type(key) is str:
+            target.put(key, items[index + 1])
+        else:
+            _hash_all(m, (key,))
+
+
+def _hash_all(m: Machine, keys: Sequence[Value]) -> None:
+    for key in keys:
+        if isinstance(key, tuple | int) and m.keys.are_too_heavy(key):
+            m.calls.bomb(m, "the keys of a dict or a set take longer to hash than anybody can wait")
+            return
 
 
 @_opcode(b"a")
@@ -337,7 +357,7 @@ def _setitems(m: Machine) -> None:
 def _set_items(m: Machine, items: list[Value]) -> None:
     target = m.top()
     if isinstance(target, DictBox):
-        _put_pairs(target, items)
+        _put_pairs(m, target, items)
     elif items:
         m.calls.changed(m, target, "__setitem__", items)
 
@@ -346,7 +366,9 @@ def _set_items(m: Machine, items: list[Value]) -> None:
 def _additems(m: Machine) -> None:
     values = m.pop_mark()
     target = m.top()
-    if not isinstance(target, SetBox) and values:
+    if isinstance(target, SetBox):
+        _hash_all(m, values)
+    elif values:
         m.calls.changed(m, target, "add", values)
 
 
@@ -416,14 +438,12 @@ def _build(m: Machine) -> None:
 
 @_opcode(b"P")
 def _persid(m: Machine) -> None:
-    m.line()
-    m.stack.append(Unknown("persistent object"))
+    m.stack.append(m.calls.persistent(m, m.line().decode("utf-8", "replace")))
 
 
 @_opcode(b"Q")
 def _binpersid(m: Machine) -> None:
-    m.pop()
-    m.stack.append(Unknown("persistent object"))
+    m.stack.append(m.calls.persistent(m, m.pop()))
 
 
 OPCODES[b"\x82"] = lambda m: m.stack.append(m.calls.extension(m, m.integer(1)))
@@ -436,8 +456,16 @@ def run(machine: Machine, most: int | None = None) -> bool:
 
     Raises `Broken` or `Exhausted` where it ends sooner.
     """
-    read, table, session, tell = machine.read, OPCODES, machine.session, machine.stream.tell
-    left = session.limits.opcodes if most is None else most
+    try:
+        return _run(machine, machine.session.limits.opcodes if most is None else most)
+    except (IndexError, struct.error):
+        raise Broken("it ends within an argument") from None
+
+
+def _run(machine: Machine, left: int) -> bool:
+    """Follow it; the innermost loop of all, so that what is asked for each opcode is asked of local names."""
+    read, session, tell = machine.read, machine.session, machine.stream.tell
+    find = (OPCODES if machine.operations is None else machine.operations).get
     while left > 0:
         step = min(STEP, left)
         for done in range(step):
@@ -449,7 +477,7 @@ def run(machine: Machine, most: int | None = None) -> bool:
             if code == b".":
                 session.opcodes += done + 1
                 return True
-            operation = table.get(code)
+            operation = find(code)
             if operation is None:
                 session.opcodes += done
                 raise Broken(f"unknown opcode 0x{code.hex()}" if code else "it ends without STOP")

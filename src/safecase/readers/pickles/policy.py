@@ -1,6 +1,7 @@
 """What a pickle may name: an exact list by framework, and for everything else whose it is and how bad that is.
 
-The answer to "is this name fine" is no unless a line of `allowed_globals.json` says yes.
+The answer to "is this name fine" is no unless a line says yes: of `allowed_globals.json`, written by hand, with rules
+for arguments, or of `frameworks/`, made by tools/list_framework_classes.py from what frameworks really hold.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ on the list, `dangerous` can do harm by its nature, `library` belongs to Python 
 never call it), and `project` is somebody's own code."""
 
 _CLASS_LIKE = re.compile(r"_{0,2}[A-Z][A-Za-z0-9_]*\Z")
-_CYTHON = re.compile(r"__pyx_unpickle_[A-Z]\w*\Z")
+_CYTHON = re.compile(r"__pyx_unpickle_([A-Z]\w*)\Z")
+_PLAIN_NAME = re.compile(r"[A-Za-z_]\w*\Z")
 _ALWAYS_MODULES = frozenset(
     {"os", "sys", "posix", "nt", "subprocess", "builtins", "importlib", "ctypes", "shutil", "socket", "runpy", "pty"}
 )
@@ -31,16 +33,22 @@ _DUNDER = re.compile(r"__\w+__\Z")
 
 
 class _Framework(Noun, frozen=True):
+    """A list that was made."""
+
+    about: str
+    versions: tuple[str, ...]
+    classes: dict[str, frozenset[str]]
+    """By module. Their instances may be made, and given a state."""
+    functions: dict[str, frozenset[str]] = {}
+    """By module. They may be named."""
+
+
+class _Names(Noun, frozen=True):
     # msgspec gives each its own empty dict.
     call: dict[str, tuple[str, ...]] = {}
     named: dict[str, tuple[str, ...]] = {}
     ruled: dict[str, str] = {}
     classes: tuple[str, ...] = ()
-
-
-class _ClassExceptions(Noun, frozen=True):
-    packages: tuple[str, ...]
-    names: frozenset[str]
 
 
 class _Dangerous(Noun, frozen=True):
@@ -50,9 +58,8 @@ class _Dangerous(Noun, frozen=True):
 
 class _Listed(Noun, frozen=True):
     about: str
-    frameworks: dict[str, _Framework]
+    frameworks: dict[str, _Names]
     aliases: dict[str, str]
-    class_exceptions: _ClassExceptions
     dangerous: _Dangerous
     libraries: frozenset[str]
     stdlib_of_other_versions: frozenset[str]
@@ -119,15 +126,27 @@ class _Tables:
             return "ruled"
         if key in self.named:
             return "named"
-        return "allowed" if self._is_class(module, name) else None
+        if self._is_class(module, name):
+            return "allowed"
+        return "named" if name in _framework(module.partition(".")[0]).functions.get(module, ()) else None
 
     def _is_class(self, module: str, name: str) -> bool:
-        if not any(_below(module, package) for package in self.classes):
-            return False
-        barred = self.listed.class_exceptions
-        if name in barred.names or any(_below(module, package) for package in barred.packages):
-            return False
-        return bool(_CLASS_LIKE.match(name) or _CYTHON.match(name))
+        listed = _framework(module.partition(".")[0]).classes.get(module, ())
+        cython = _CYTHON.match(name)
+        # What Cython writes beside a class makes an instance of it and gives it its state.
+        if (cython[1] if cython else name) in listed:
+            return True
+        # Whatever stands in code that TorchScript compiled is TorchScript.
+        return any(_below(module, package) for package in self.classes) and bool(_CLASS_LIKE.match(name))
+
+
+@functools.cache
+def _framework(top: str) -> _Framework:
+    """Give what we know of a framework; nothing where we have no list of it."""
+    file = resources.files("safecase.readers.pickles").joinpath("frameworks", f"{top}.json")
+    if not _PLAIN_NAME.match(top) or not file.is_file():
+        return _Framework(about="", versions=(), classes={})
+    return msgspec.json.decode(file.read_bytes(), type=_Framework)
 
 
 @functools.cache

@@ -69,8 +69,10 @@ def _one_plain(judge: Judge, machine: Machine, func: Global, args: Args) -> Valu
 
 
 def _bytes(judge: Judge, machine: Machine, func: Global, args: Args) -> Value:
-    if args and isinstance(args[0], int) and args[0] > MOST_MADE:
-        return _refuse(judge, machine, func, args, "it fills the memory", "suspicious")
+    if args and isinstance(args[0], int):
+        judge.session.made += max(0, min(args[0], 2 * MOST_MADE))
+        if judge.session.made > MOST_MADE:
+            judge.bomb(machine, f"it fills the memory: {described_call(func, args)}")
     if (args and isinstance(args[0], bytes)) or (args and isinstance(args[0], Blob) and args[0].kind == "bytes"):
         return args[0]
     if args and len(args) > 1:
@@ -112,6 +114,13 @@ def _newobj(judge: Judge, machine: Machine, func: Global, args: Args) -> Value:
     return judge.call(machine, args[0], args[1:])
 
 
+def _no_arguments(judge: Judge, machine: Machine, func: Global, args: Args) -> Value:
+    """Its own pickles make an empty instance; what it takes is the name of a file to read."""
+    if args is None or any(a is not None for a in args):
+        return _refuse(judge, machine, func, args, "it may read what it is given the name of", "suspicious")
+    return Called(func, args)
+
+
 def _reconstructor(judge: Judge, machine: Machine, func: Global, args: Args) -> Value:
     if args is None or len(args) != 3:
         return _refuse(judge, machine, func, args, "its class is not known")
@@ -133,6 +142,12 @@ def _callable_first(judge: Judge, machine: Machine, func: Global, args: Args) ->
     if args is None or len(args) < 3:
         return _refuse(judge, machine, func, args, "what it calls is not known")
     return judge.call(machine, args[0], args[2])
+
+
+def _callable_and_arguments(judge: Judge, machine: Machine, func: Global, args: Args) -> Value:
+    if args is None or len(args) < 2:
+        return _refuse(judge, machine, func, args, "what it calls is not known")
+    return judge.call(machine, args[0], args[1])
 
 
 def _ndarray(judge: Judge, machine: Machine, func: Global, args: Args) -> Value:
@@ -197,10 +212,12 @@ RULES: Final[dict[str, Rule]] = {
     "bytes": _bytes,
     "latin1": _latin1,
     "getattr": _getattr,
+    "no_arguments": _no_arguments,
     "newobj": _newobj,
     "reconstructor": _reconstructor,
     "class_first": _class_first,
     "callable_first": _callable_first,
+    "callable_and_arguments": _callable_and_arguments,
     "ndarray": _ndarray,
     "ufunc": _ufunc,
     "partial": _partial,

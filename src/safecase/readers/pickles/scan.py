@@ -137,7 +137,10 @@ class ScanSession(Session):
     def also_as_pickle(self, stream: BinaryIO, size: int, member: str) -> None:
         """Look at what is another format as a loader of pickles would read it."""
         stream.seek(0)
-        if stream.read(1) not in opcodes.OPCODES:
+        first = stream.read(2)
+        # No unpickler gets to see what begins like a zip: `P` asks for a persistent object, which only PyTorch has, and
+        # that takes such a file for its archive.
+        if first[:1] not in opcodes.OPCODES or first == b"PK":
             return
         streams = self.streams
         self._try(stream, 0, size, member)
@@ -199,6 +202,10 @@ class ScanSession(Session):
         finally:
             self.opcodes = trial.opcodes
             self.complete = self.complete and trial.complete
+        if not trial.globals:
+            # Without a name it can do nothing; and any bytes may look like a stream of harmless opcodes.
+            self.streams += whole
+            return stream.tell() if whole else start + 1
         if not whole:
             tell_what_was_named(trial)
             self.problems.put_all(p for p in trial.problems.all() if p.says == "malicious")
