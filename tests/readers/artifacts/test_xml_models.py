@@ -69,7 +69,7 @@ def test_tokenizers_of_openvino_are_clean() -> None:
 
 
 def test_other_xml_is_no_model() -> None:
-    assert looked(b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "x" "y"><svg/>', "a.svg").verdict == "unsupported"
+    assert looked(b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "x" "y"><svg/>', "a.svg").verdict == "clean"
 
 
 def test_depth_without_end_is_suspicious() -> None:

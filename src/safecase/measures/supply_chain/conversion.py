@@ -85,7 +85,7 @@ def convert(
     sidecar = target.with_name(f"{target.name}.json")
     _writable(source, (target, sidecar), overwrite=overwrite)
     with opened(source) as (file, size), ThreadPoolExecutor(3) as pool:
-        seen = look_at(file, size, source.name, policy=Policy(), folder=source.parent)
+        seen = look_at(file, size, source.name, policy=Policy(), folder=str(source.parent))
         if seen.verdict == "malicious":
             raise Refused(
                 f"{source.name} is malicious: {shown(seen.problems[0].message, 200)}",

@@ -13,15 +13,18 @@ import fnmatch
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
+
+from msgspec import structs
 
 from safecase.errors import CollectError
 from safecase.measures.supply_chain.scan_cache import ScanCache, Stamp
 from safecase.readers import trees
 from safecase.readers.artifacts import formats, look
-from safecase.readers.artifacts.report import WORST_FIRST, Confidence, FileVerdict, Problem, worst, worst_of
+from safecase.readers.artifacts.report import WORST_FIRST, Confidence, FileVerdict, Problem, Problems, worst, worst_of
 from safecase.readers.pickles.policy import Policy
 from safecase.readers.text import shown
 from safecase.vocabulary import Noun, Severity
@@ -35,7 +38,13 @@ MOST_FINDINGS: Final = 1_000
 WORTH_KEEPING: Final = 0.05
 """Seconds of CPU: what is told sooner is not worth the reading of all its bytes for their digest."""
 
-NOTHING_KNOWN: Final = frozenset({"unknown", "empty"})
+MOST_BESIDE: Final = 100_000
+MOST_READ: Final = 16 * 1024 * 1024
+
+TELLING: Final = frozenset({"text", "program", "keras_json", "unknown", "python_package"})
+"""Formats of what says something of the files around it, or is there for them to load."""
+
+NOTHING_KNOWN: Final = frozenset({"unknown", "empty", "text"})
 """Formats that mean nothing among the files of a folder, unless the name promises a model."""
 
 
@@ -136,6 +145,8 @@ class _Scanner:
         started = time.monotonic()
         findings = _Findings()
         files: list[ScannedFile] = []
+        beside: dict[str, str] = {}
+        tells = False
         looked_at = total = 0
         for leaf in trees.leaves(path):
             if leaf.relative and self._is_excluded(leaf.relative):
@@ -148,6 +159,11 @@ class _Scanner:
             total += found.size
             if found.format not in NOTHING_KNOWN:
                 files.append(found)
+            if leaf.relative and len(beside) < MOST_BESIDE:
+                beside[leaf.relative] = leaf.path
+            tells = tells or found.format in TELLING
+        if tells:
+            _judge_together(path, beside, findings)
         return Scan(
             path=_readable(path),
             verdict=worst_of(f.says for f in findings.kept()),
@@ -186,7 +202,7 @@ class _Scanner:
         stamp = self._cache.stamp(leaf.path) if self._cache else None
         report, sha256 = self._remembered(stamp)
         if report is None:
-            report, sha256 = self._looked_into(leaf.path, stamp, sha256)
+            report, sha256 = self._looked_into(leaf, stamp, sha256)
         elif self._options.hash and not sha256:
             sha256 = _hash(leaf.path)
         problems = tuple(_that_matter(report, leaf))
@@ -209,17 +225,43 @@ class _Scanner:
             sha256 = _hash(stamp.path)
         return (self._cache.result(sha256), sha256) if sha256 else (None, "")
 
-    def _looked_into(self, path: str, stamp: Stamp | None, sha256: str) -> tuple[look.ArtifactReport, str]:
-        began = time.thread_time()
-        with formats.opened(Path(path)) as (file, size):
-            name = path.rpartition("/")[2]
-            report = look.look_at(file, size, name, policy=self._policy, deadline_s=self._options.seconds)
-        costly = time.thread_time() - began > WORTH_KEEPING
-        if not sha256 and (self._options.hash or (costly and stamp is not None)):
-            sha256 = _hash(path)
+    def _looked_into(self, leaf: trees.Leaf, stamp: Stamp | None, sha256: str) -> tuple[look.ArtifactReport, str]:
+        began = time.thread_time() if stamp else 0.0
+        folder, _, name = leaf.path.rpartition("/")
+        with formats.opened(leaf.path) as (file, size):
+            report = look.look_at(
+                file,
+                size,
+                leaf.relative or name,
+                policy=self._policy,
+                deadline_s=self._options.seconds,
+                folder=folder or ".",
+            )
+        costly = stamp is not None and time.thread_time() - began > WORTH_KEEPING
+        if not sha256 and (self._options.hash or costly):
+            sha256 = _hash(leaf.path)
         if self._cache is not None and stamp is not None and sha256 and costly:
             self._cache.keep(stamp, sha256, report)
         return report, sha256
+
+
+def _judge_together(root: str, beside: Mapping[str, str], findings: _Findings) -> None:
+    """Find what no file of a folder shows alone: which code its configurations name, and what lies there to be run."""
+    from safecase.readers.artifacts import repositories
+
+    problems = Problems()
+    repositories.check_repository({relative: partial(_beginning, path) for relative, path in beside.items()}, problems)
+    for problem in problems.all():
+        file = beside.get(problem.member, root)
+        findings.add(_found(structs.replace(problem, member="" if problem.member in beside else problem.member), file))
+
+
+def _beginning(path: str) -> bytes:
+    try:
+        with formats.opened(path) as (file, _):
+            return file.read(MOST_READ)
+    except CollectError:
+        return b""  # told when it was looked at by itself
 
 
 def _hash(path: str) -> str:
@@ -232,6 +274,8 @@ def _hash(path: str) -> str:
 
 def _that_matter(report: look.ArtifactReport, leaf: trees.Leaf) -> Iterator[Problem]:
     """Pass over what is no fault among the files of a folder: a README is no model that could not be read."""
+    if not report.problems:
+        return
     named_so = Path(leaf.path).suffix.lower() in formats.ONLY_MODELS
     for problem in report.problems:
         beside = problem.rule in ("format.unknown", "format.empty") and leaf.relative and not named_so

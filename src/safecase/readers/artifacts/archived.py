@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, Protocol
 
+from msgspec import structs
+
 from safecase.readers.archives import seven_zip, tar_members, unpacking, zip_members
 from safecase.readers.archives.member_names import leads_out
 from safecase.readers.artifacts import keras, programs, python_code, skops, torch_export, torch_package, torchscript
-from safecase.readers.artifacts.formats import WeightFormat, identify_stream, seems_model
+from safecase.readers.artifacts.formats import PICKLES, ZIPS, WeightFormat, identify_stream, is_text, seems_model
 from safecase.readers.artifacts.report import Problems
 from safecase.readers.pickles.policy import Policy
 from safecase.readers.pickles.scan import ScanSession, seems_pickle
@@ -20,18 +22,12 @@ from safecase.readers.text import shown
 
 PEEK: Final = 4096
 MOST_CODE: Final = 16 * 1024 * 1024
-PICKLES: Final = frozenset({"pickle", "joblib", "pytorch_legacy"})
-ZIPS: Final = frozenset(
-    {
-        "zip", "model_zip", "pytorch_zip", "torchscript", "torch_archive", "torch_package", "torch_export",
-        "keras_v3", "skops", "npz", "npz_object", "python_package",
-        "java_package",
-    }
-)  # fmt: skip
-ARCHIVES: Final = ZIPS | {"tar", "pytorch_tar", "seven_zip", "compressed", "joblib"}
 PICKLE_NAMES: Final = (".pkl", ".pickle", ".p", ".joblib", ".dill", ".debug_pkl")
 _WITH_ZIP: Final = frozenset({"tflite", "llamafile", "program"})
 """Formats that end as a zip by their own rules: with labels, with weights, with what they unpack."""
+
+_WITH_TEXTS: Final = frozenset({"zip", "model_zip", "torch_archive"})
+"""Archives whose texts are read by somebody: configurations, templates, what agents are told."""
 
 _PLAIN_ARCHIVES: Final = frozenset({"zip", "tar", "seven_zip"})
 _IMPORTED: Final = re.compile(
@@ -65,6 +61,9 @@ class Looker(Protocol):
     def look(self, file: BinaryIO, size: int, name: str, member: str, kind: WeightFormat) -> None:
         """Look into a member."""
 
+    def text(self, file: BinaryIO, size: int, name: str, member: str) -> None:
+        """Judge a text."""
+
 
 def look_into_zip(looker: Looker, file: BinaryIO, size: int, member: str, kind: str) -> None:
     """Look into every member of a zip, by whichever of its records tells of it."""
@@ -78,15 +77,47 @@ def look_into_zip(looker: Looker, file: BinaryIO, size: int, member: str, kind: 
             for entry in entries:
                 with reading(looker.problems, where + entry.name):
                     archive.member(entry, where + entry.name)
+        if kind in _WITH_TEXTS:
+            files = {entry.name: _zip_reader(file, entry, looker) for entry in entries}
+            _check_repository(files, looker.problems, where)
 
 
 def look_into_tar(looker: Looker, file: BinaryIO, size: int, member: str) -> None:
     """Look into every member of a tar file."""
     where = f"{member}!" if member else ""
+    files: dict[str, Callable[[], bytes]] = {}
     with reading(looker.problems, member):
         for entry in tar_members.tar_members(file, size, looker.problems, looker.budget, where):
             part = unpacking.section(file, entry.start, entry.size)
+            files[entry.name] = _tar_reader(file, entry)
             _part(looker, part, entry.size, entry.name, where + entry.name, "tar")
+    _check_repository(files, looker.problems, where)
+
+
+def _zip_reader(file: BinaryIO, entry: zip_members.Member, looker: Looker) -> Callable[[], bytes]:
+    def read() -> bytes:
+        try:
+            with zip_members.open_member(file, entry, looker.budget).file as opened:
+                return opened.read(MOST_CODE)
+        except unpacking.Unreadable:
+            return b""  # told when it was looked at as a member
+
+    return read
+
+
+def _tar_reader(file: BinaryIO, entry: tar_members.TarMember) -> Callable[[], bytes]:
+    return lambda: unpacking.section(file, entry.start, min(entry.size, MOST_CODE)).read()
+
+
+def _check_repository(files: Mapping[str, Callable[[], bytes]], problems: Problems, where: str) -> None:
+    """Judge the members together, as the files of a model folder; in the archive they lie below `where`."""
+    from safecase.readers.artifacts import repositories
+
+    if len(files) > 1:
+        found = Problems()
+        repositories.check_repository(files, found)
+        for problem in found.all():
+            problems.put(structs.replace(problem, member=where + problem.member))
 
 
 def look_into_seven_zip(looker: Looker, file: BinaryIO, size: int, member: str) -> None:
@@ -156,7 +187,7 @@ def _part(looker: Looker, part: BinaryIO, length: int, path: str, member: str, k
     if found.name in PICKLES or legacy or (found.name == "unknown" and named):
         looker.session.look_streams(part, length, member, surely=named)
     elif found.name != "program":
-        looker.look(part, length, name, member, found)
+        looker.look(part, length, path, member, found)
 
 
 class _Zip:
@@ -195,7 +226,8 @@ class _Zip:
             return
         named = name.endswith(PICKLE_NAMES)
         more = not program and may_hold_more(prefix)
-        if named or more or entry.flags & 1 or seems_pickle(prefix, entry.size):
+        text = self._kind in _WITH_TEXTS and not name.endswith(".py") and is_text(prefix)
+        if named or more or text or entry.flags & 1 or seems_pickle(prefix, entry.size):
             unpacked = zip_members.open_member(self._file, entry, looker.budget)
             with unpacked.file as opened:
                 self._look(opened, unpacked.size, entry, member, named=named)
@@ -227,7 +259,7 @@ class _Zip:
         if found.name in PICKLES or (named and found.name == "unknown"):
             looker.session.look_streams(opened, length, member, surely=named)
         elif found.name != "program":
-            looker.look(opened, length, name, member, found)
+            looker.look(opened, length, entry.name, member, found)
 
     def _read(self, entry: zip_members.Member, name: str, member: str) -> bool:
         """Read a member that means something in this kind of archive; says whether that is all there is to it."""

@@ -41,10 +41,12 @@ _SAID: Final = frozenset(
     {"content", "text", "query", "prompt", "user_message", "last_message", "user_input", "question"}
 )
 _ROLES: Final = frozenset(
-    {"user", "assistant", "system", "tool", "developer", "function", "ipython", "role", "type", "image", "video", "audio",
-     "image_url", "tool_calls", "tool_call", "name", "arguments", "message", "messages", "thinking", "reasoning_content",
-     "document", "observation", "model", "tools", "context", "string", "model_identity", "input_text", "output_text",
-     "json", "file", "input_audio", "input_image", "audio_url", "video_url"}
+    {
+        "user", "assistant", "system", "tool", "developer", "function", "ipython", "role", "type", "image", "video",
+        "audio", "image_url", "tool_calls", "tool_call", "name", "arguments", "message", "messages", "thinking",
+        "reasoning_content", "document", "observation", "model", "tools", "context", "string", "model_identity",
+        "input_text", "output_text", "json", "file", "input_audio", "input_image", "audio_url", "video_url",
+    }
 )  # fmt: skip
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _MARKUP: Final = re.compile(r"<[^<>\s]*>|<\|.*?\|>|\[/?[A-Z_]+\]|[<>|\[\]{}#]")

@@ -8,6 +8,7 @@ without objects, `.npz` of such) and bytes that no loader of models knows are no
 from __future__ import annotations
 
 import ast
+import codecs
 import io
 import os
 import re
@@ -29,6 +30,17 @@ SMALL: Final = 1024 * 1024
 """Bytes of a file that is read at once."""
 MOST_MEMBERS_NAMED: Final = 10_000
 
+PICKLES: Final = frozenset({"pickle", "joblib", "pytorch_legacy"})
+ZIPS: Final = frozenset(
+    {
+        "zip", "model_zip", "pytorch_zip", "torchscript", "torch_archive", "torch_package", "torch_export",
+        "keras_v3", "skops", "npz", "npz_object", "python_package",
+        "java_package",
+    }
+)  # fmt: skip
+ARCHIVES: Final = ZIPS | {"tar", "pytorch_tar", "seven_zip", "compressed", "joblib"}
+"""Formats that hold members."""
+
 OPENED: Final = frozenset(
     {
         ".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".p", ".joblib", ".jl", ".dill", ".h5", ".hdf5", ".keras",
@@ -48,9 +60,14 @@ ONLY_MODELS: Final = frozenset(
 )  # fmt: skip
 """Suffixes that promise a model: such a file counts even where its content is not recognised, so that it is told."""
 
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
+"""Without O_NONBLOCK, to open a FIFO is to wait for who writes to it."""
+
+_TEXT_CONTROLS: Final = b"\t\n\v\f\r\b\x1b"
+_CONTROLS: Final = bytes(range(32)) + b"\x7f"
 _NOT_MODELS: Final = frozenset(
     {
-        "unknown", "empty", "npy", "npz", "zip", "tar", "compressed", "seven_zip", "tf_fingerprint",
+        "unknown", "text", "empty", "npy", "npz", "zip", "tar", "compressed", "seven_zip", "tf_fingerprint",
         "tf_checkpoint_index", "tf_checkpoint_data", "coreml_package",
     }
 )  # fmt: skip
@@ -90,28 +107,39 @@ def identify(path: Path) -> WeightFormat:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+def opened(path: Path | str) -> Iterator[tuple[BinaryIO, int]]:
     """Open a regular file, with its size; raises `CollectError` where it is none or cannot be read.
 
     A small one is read at once: those who look into it go back and forth.
     """
     try:
-        # Without O_NONBLOCK, to open a FIFO is to wait for who writes to it.
-        with open(path, "rb", opener=_without_waiting) as file:
-            found = os.fstat(file.fileno())
+        handle = os.open(path, _FLAGS)
+        try:
+            found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
-                raise CollectError(f"{path.name} is no regular file", mend="keep model files as plain files")
-            if found.st_size > SMALL:
-                yield file, found.st_size
-                return
-            content = file.read(SMALL + 1)
-        yield io.BytesIO(content), len(content)
+                raise CollectError(f"{_last(path)} is no regular file", mend="keep model files as plain files")
+            content = _read(handle, found.st_size) if found.st_size <= SMALL else None
+            if content is None:
+                with open(handle, "rb", closefd=False) as file:
+                    yield file, found.st_size
+        finally:
+            os.close(handle)
+        if content is not None:
+            yield io.BytesIO(content), len(content)
     except OSError as why:
-        raise CollectError(f"{path.name} cannot be read: {why.strerror}", mend="give the right to read it") from why
+        raise CollectError(f"{_last(path)} cannot be read: {why.strerror}", mend="give the right to read it") from why
 
 
-def _without_waiting(name: str, flags: int) -> int:
-    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+def _read(handle: int, size: int) -> bytes | None:
+    """Read a small file; None where it has grown meanwhile."""
+    content = os.read(handle, size + 1)
+    while len(content) < size and (more := os.read(handle, size - len(content))):
+        content += more
+    return content if len(content) <= size else None
+
+
+def _last(path: Path | str) -> str:
+    return str(path).rpartition("/")[2]
 
 
 def identify_stream(file: BinaryIO, size: int, name: str) -> WeightFormat:
@@ -122,6 +150,7 @@ def identify_stream(file: BinaryIO, size: int, name: str) -> WeightFormat:
         kind, detail = _zip_kind(file, size)
     if kind == "xml?":
         kind = xml_models.xml_kind(file, size)
+        kind = "text" if kind == "unknown" else kind
     elif kind == "unknown":
         kind, detail = _without_magic(file, size, name, detail)
     return WeightFormat(name=kind, safe=kind in _SAFE, can_hide_pickle=kind in _HIDES_PICKLE, detail=detail)
@@ -145,7 +174,21 @@ def _without_magic(file: BinaryIO, size: int, name: str, detail: str) -> tuple[s
         return "coreml", ""
     if name.endswith(".safetensors") and size > 8 and detail != "only zeros":
         return "safetensors", ""
-    return "unknown", detail
+    return ("text", "") if is_text(unpacking.peek(file, PREFIX)) else ("unknown", detail)
+
+
+def is_text(prefix: bytes) -> bool:
+    """Say whether a file that begins so is a text, in UTF-8, in UTF-16 with its mark, or nearly all ASCII."""
+    if prefix.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return b"\n\0" in prefix or b"\0\n" in prefix or b" \0" in prefix or b"\0 " in prefix
+    plain = prefix.translate(None, _TEXT_CONTROLS)
+    if not prefix or plain.translate(None, _CONTROLS) != plain:
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(prefix)
+    except UnicodeDecodeError:
+        return sum(byte < 128 for byte in prefix) > 0.9 * len(prefix)
+    return True
 
 
 def is_weight_file(path: Path) -> bool:

@@ -11,14 +11,23 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from safecase.readers.archives import unpacking, zip_members
-from safecase.readers.artifacts import archived, by_format, programs
-from safecase.readers.artifacts.formats import WeightFormat, identify_stream, opened
+from safecase.readers.artifacts import by_format
+from safecase.readers.artifacts.formats import (
+    ARCHIVES,
+    ONLY_MODELS,
+    PICKLES,
+    ZIPS,
+    WeightFormat,
+    identify_stream,
+    opened,
+)
 from safecase.readers.artifacts.report import Deadline, FileVerdict, Problem, worst
 from safecase.readers.pickles.policy import Policy
 from safecase.readers.pickles.scan import Limits, PickleReport, ScanSession
 from safecase.vocabulary import Noun
 
 MOST_DEPTH: Final = 4
+MOST_TEXT: Final = 64 * 1024 * 1024
 _UNKNOWN: Final[Mapping[str, tuple[FileVerdict, str]]] = {
     "unknown": ("unsupported", "its content is no format that is known"),
     "empty": ("error", "it is empty"),
@@ -42,11 +51,11 @@ class ArtifactReport(Noun, frozen=True):
 def look(path: Path, *, allow: frozenset[str] = frozenset(), deadline_s: float = 60.0) -> ArtifactReport:
     """Look into a file; raises `CollectError` where it cannot be read. `allow` holds dotted names that are fine."""
     with opened(path) as (file, size):
-        return look_at(file, size, path.name, policy=Policy(allow), deadline_s=deadline_s, folder=path.parent)
+        return look_at(file, size, path.name, policy=Policy(allow), deadline_s=deadline_s, folder=str(path.parent))
 
 
 def look_at(
-    file: BinaryIO, size: int, name: str, *, policy: Policy, deadline_s: float = 60.0, folder: Path | None = None
+    file: BinaryIO, size: int, name: str, *, policy: Policy, deadline_s: float = 60.0, folder: str | None = None
 ) -> ArtifactReport:
     """Look into an open file of `size` bytes; what `policy` learnt of names serves the next file, too."""
     kind = identify_stream(file, size, name)
@@ -75,48 +84,75 @@ class _Looker:
         self.budget = unpacking.Budget(deadline, packed=size)
         self.members = 0
         self.depth = 0
-        self.folder: Path | None = None
+        self.folder: str | None = None
         """Where the file lies, if that is known: what it reads beside itself lies there."""
 
     def look(self, file: BinaryIO, size: int, name: str, member: str, kind: WeightFormat) -> None:
         """Look at a file or a member by every reader that fits it."""
         # What wraps one file is half an archive: a tar within gzip is how they are handed around.
         step = 1 if kind.name in ("compressed", "joblib") else 2
-        if self.depth + step > 2 * MOST_DEPTH and (kind.name in archived.ARCHIVES or zip_members.is_zip(file, size)):
+        if self.depth + step > 2 * MOST_DEPTH and (kind.name in ARCHIVES or zip_members.is_zip(file, size)):
             message = f"archives lie more than {MOST_DEPTH} deep in one another: not judged"
             self.problems.add("archive.depth", "suspicious", message, member=member)
             return
         self.depth += step
         try:
             self._by_kind(file, size, name, member, kind)
-            if kind.name not in archived.PICKLES:
-                if kind.name not in archived.ZIPS and zip_members.is_whole_zip(file, size):
-                    archived.look_into_zip(self, file, size, member, kind.name)
+            if kind.name not in PICKLES:
+                if kind.name not in ZIPS and zip_members.is_whole_zip(file, size):
+                    self._archive(file, size, name, member, "zip", kind.name)
                 # The same bytes may be one thing to one loader and another to the next.
                 self.session.also_as_pickle(file, size, member)
         finally:
             self.depth -= step
 
     def _by_kind(self, file: BinaryIO, size: int, name: str, member: str, kind: WeightFormat) -> None:
-        if kind.name in archived.PICKLES and not unpacking.compression_of(unpacking.peek(file, 16)):
+        if kind.name in PICKLES and not unpacking.compression_of(unpacking.peek(file, 16)):
             self.session.look_streams(file, size, member, surely=True)
             if zip_members.is_zip(file, size):
-                archived.look_into_zip(self, file, size, member, kind.name)
-        elif kind.name in ("joblib", "compressed"):
-            archived.look_into_compressed(self, file, size, name, member)
-        elif kind.name in archived.ZIPS:
-            archived.look_into_zip(self, file, size, member, kind.name)
+                self._archive(file, size, name, member, "zip", kind.name)
+        elif kind.name in ARCHIVES:
+            self._archive(file, size, name, member, kind.name, kind.name)
         elif kind.name == "program":
+            from safecase.readers.artifacts import programs
+
             programs.check_program(unpacking.peek(file, 4096), name, self.problems, member)
         elif kind.name == "other_archive":
             message = f"it is {kind.detail}, which is not unpacked"
             self.problems.add("archive.kind", "unsupported", message, member=member)
-        elif kind.name in _READERS:
-            _READERS[kind.name](self, file, size, member)
-        if kind.name in _UNKNOWN and not member:
+        elif kind.name in by_format.READERS:
+            by_format.READERS[kind.name](self, file, size, member)
+        elif kind.name == "text":
+            self.text(file, size, name, member)
+        elif kind.name in _UNKNOWN and not member:
             says, message = _UNKNOWN[kind.name]
             detail = f" ({kind.detail})" if kind.detail else ""
             self.problems.add(f"format.{kind.name}", says, message + detail, member=member)
+
+    def _archive(self, file: BinaryIO, size: int, name: str, member: str, kind: str, told: str) -> None:
+        from safecase.readers.artifacts import archived
+
+        if kind in ("joblib", "compressed"):
+            archived.look_into_compressed(self, file, size, name, member)
+        elif kind in ZIPS:
+            archived.look_into_zip(self, file, size, member, told)
+        elif kind == "seven_zip":
+            archived.look_into_seven_zip(self, file, size, member)
+        else:
+            archived.look_into_tar(self, file, size, member)
+
+    def text(self, file: BinaryIO, size: int, name: str, member: str) -> None:
+        """Judge a text by what a loader, a server or an agent makes of it; any other is nothing that acts."""
+        from safecase.readers.artifacts import texts
+
+        if not member and Path(name).suffix.lower() in ONLY_MODELS - {".pth"}:
+            self.problems.add("format.text", "error", "it is a text, and its name promises a model", member=member)
+        file.seek(0)
+        if size > MOST_TEXT:
+            message = f"a text of {size} bytes is more than is looked at"
+            self.problems.add("text.large", "error", message, member=member)
+        else:
+            texts.check_text(name, file.read(size), self.problems, member)
 
     def _look_within(self, file: BinaryIO, size: int, member: str) -> None:
         """Look into bytes that a pickle gives to a loader of its own."""
@@ -125,14 +161,6 @@ class _Looker:
             self.session.look_streams(file, size, member, surely=False)
         else:
             self.look(file, size, member, member, kind)
-
-    def tar(self, file: BinaryIO, size: int, member: str) -> None:
-        """Look into every member."""
-        archived.look_into_tar(self, file, size, member)
-
-    def seven_zip(self, file: BinaryIO, size: int, member: str) -> None:
-        """Look into every member."""
-        archived.look_into_seven_zip(self, file, size, member)
 
 
 class _Session(ScanSession):
@@ -147,12 +175,3 @@ class _Session(ScanSession):
     def look_within(self, stream: BinaryIO, size: int, member: str) -> None:
         """Look at bytes within a pickle by whatever they are."""
         self._inside(stream, size, member)
-
-
-_READERS: Final[dict[str, Callable[[_Looker, BinaryIO, int, str], object]]] = {
-    "pytorch_tar": _Looker.tar,
-    "tar": _Looker.tar,
-    "seven_zip": _Looker.seven_zip,
-    **by_format.READERS,
-}
-"""Who looks at a format that is no container."""

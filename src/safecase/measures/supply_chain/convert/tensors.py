@@ -193,7 +193,7 @@ def _strided(region: Region, tensor: Tensor, dimensions: list[tuple[int, int]]) 
         copy.flush()
         with mmap.mmap(copy.fileno(), span, access=mmap.ACCESS_READ) as mapped:
             whole = memoryview(mapped)
-            elements = whole.cast(_VIEW[width])
+            elements = whole.cast(_VIEW[width])  # type: ignore[call-overload]
             try:
                 yield from _gathered(elements, dimensions, width)
             finally:

@@ -232,7 +232,7 @@ def _tensor(name: str, args: tuple[Value, ...]) -> Tensor:
         raise Refused(f"{name} is called with {len(args)} arguments", mend="do not load this file")
     if isinstance(metadata, Entries) and any(metadata.all.values()):
         raise Refused("a tensor is a conjugate or negative view", mend="save t.resolve_conj().resolve_neg()")
-    return view(*args[:4], dtype=dtype)
+    return view(args[0], args[1], args[2], args[3], dtype=dtype)
 
 
 def _parameter(args: tuple[Value, ...]) -> Value:
