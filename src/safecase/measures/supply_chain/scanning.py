@@ -236,6 +236,7 @@ class _Scanner:
                 policy=self._policy,
                 deadline_s=self._options.seconds,
                 folder=folder or ".",
+                alone=not leaf.relative,
             )
         costly = stamp is not None and time.thread_time() - began > WORTH_KEEPING
         if not sha256 and (self._options.hash or costly):

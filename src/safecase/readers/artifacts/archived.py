@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -13,7 +12,16 @@ from msgspec import structs
 
 from safecase.readers.archives import seven_zip, tar_members, unpacking, zip_members
 from safecase.readers.archives.member_names import leads_out
-from safecase.readers.artifacts import keras, programs, python_code, skops, torch_export, torch_package, torchscript
+from safecase.readers.artifacts import (
+    keras,
+    loaded_code,
+    programs,
+    python_code,
+    skops,
+    torch_export,
+    torch_package,
+    torchscript,
+)
 from safecase.readers.artifacts.formats import PICKLES, ZIPS, WeightFormat, identify_stream, is_text, seems_model
 from safecase.readers.artifacts.report import Problems
 from safecase.readers.pickles.policy import Policy
@@ -30,13 +38,6 @@ _WITH_TEXTS: Final = frozenset({"zip", "model_zip", "torch_archive"})
 """Archives whose texts are read by somebody: configurations, templates, what agents are told."""
 
 _PLAIN_ARCHIVES: Final = frozenset({"zip", "tar", "seven_zip"})
-_IMPORTED: Final = re.compile(
-    r"(\A|/)((custom_)?(handler|inference|serve|service|predict|predictor|loader|pipeline|model|generate)"
-    r"|(modeling|configuration|tokenization|processing|image_processing|feature_extraction)_\w+|hubconf"
-    r"|sitecustomize|usercustomize)\.py\Z"
-)
-"""Sources that servers and hubs import by their name."""
-
 _LEGACY: Final = ("sys_info", "pickle", "tensors", "storages")
 """The members of PyTorch's oldest format, each of which is a row of pickles."""
 
@@ -179,8 +180,10 @@ def _part(looker: Looker, part: BinaryIO, length: int, path: str, member: str, k
     name = path.rpartition("/")[2]
     prefix = unpacking.peek(part, PEEK)
     programs.check_member(prefix, name, looker.problems, member, kind)
-    if _IMPORTED.search(path):
-        python_code.check_python(part.read(MOST_CODE), name, looker.problems, member)
+    if name.endswith(".py"):
+        content = part.read(MOST_CODE)
+        if loaded_code.is_loaded(path, content):
+            python_code.check_python(content, name, looker.problems, member)
     found = identify_stream(part, length, name)
     legacy = path in _LEGACY
     named = path in ("pickle", "sys_info") or name.endswith(PICKLE_NAMES)
@@ -282,17 +285,17 @@ class _Zip:
             torchscript.check_bytecode(content, looker.problems, member)
         elif self._kind == "torchscript" and "/code/" in f"/{entry.name}":
             torchscript.check_code(content, looker.problems, member)
-        elif _is_imported(entry.name, self._kind):
+        elif _is_imported(entry.name, content, self._kind):
             python_code.check_python(content, name, looker.problems, member)
         return not bytecode
 
 
-def _is_imported(path: str, kind: str) -> bool:
+def _is_imported(path: str, content: bytes, kind: str) -> bool:
     """Say whether a loader of such an archive imports a source in it, or a user is asked to.
 
     What a package does when it is imported is for those who install it, whose code does everything.
     """
-    return kind not in programs.PACKAGES and (kind not in _PLAIN_ARCHIVES or bool(_IMPORTED.search(path)))
+    return kind not in programs.PACKAGES and (kind not in _PLAIN_ARCHIVES or loaded_code.is_loaded(path, content))
 
 
 def may_hold_more(prefix: bytes) -> bool:

@@ -55,12 +55,22 @@ def look(path: Path, *, allow: frozenset[str] = frozenset(), deadline_s: float =
 
 
 def look_at(
-    file: BinaryIO, size: int, name: str, *, policy: Policy, deadline_s: float = 60.0, folder: str | None = None
+    file: BinaryIO,
+    size: int,
+    name: str,
+    *,
+    policy: Policy,
+    deadline_s: float = 60.0,
+    folder: str | None = None,
+    alone: bool = True,
 ) -> ArtifactReport:
-    """Look into an open file of `size` bytes; what `policy` learnt of names serves the next file, too."""
+    """Look into an open file of `size` bytes; what `policy` learnt of names serves the next file, too.
+
+    `folder` is where it lies; it is not `alone` where all files of the folder are looked at together.
+    """
     kind = identify_stream(file, size, name)
     looker = _Looker(policy, size, deadline_s)
-    looker.folder = folder
+    looker.folder, looker.alone = folder, alone
     looker.look(file, size, name, "", kind)
     pickles = looker.session.report()
     return ArtifactReport(
@@ -84,6 +94,8 @@ class _Looker:
         self.budget = unpacking.Budget(deadline, packed=size)
         self.members = 0
         self.depth = 0
+        self.alone = True
+        """It was named by itself, and is not one of the files of a folder."""
         self.folder: str | None = None
         """Where the file lies, if that is known: what it reads beside itself lies there."""
 
@@ -152,7 +164,7 @@ class _Looker:
             message = f"a text of {size} bytes is more than is looked at"
             self.problems.add("text.large", "error", message, member=member)
         else:
-            texts.check_text(name, file.read(size), self.problems, member)
+            texts.check_text(name, file.read(size), self.problems, member, alone=self.alone and not member)
 
     def _look_within(self, file: BinaryIO, size: int, member: str) -> None:
         """Look into bytes that a pickle gives to a loader of its own."""

@@ -19,7 +19,8 @@ _PLAIN: Final = frozenset(
         "datetime.date", "functools.partial", "builtins.int", "builtins.float", "builtins.str", "builtins.list",
         "builtins.dict", "builtins.tuple", "builtins.set", "builtins.bool", "int", "float", "str", "list", "dict",
         "tuple", "set", "bool", "builtins.range", "builtins.slice", "range", "slice", "builtins.bytes", "copy.deepcopy",
-        "copy.copy", "os.path.join", "os.getcwd", "random.seed", "math.prod", "operator.attrgetter", "fractions.Fraction",
+        "copy.copy", "os.path.join", "os.getcwd", "random.seed", "math.prod",
+        "operator.attrgetter", "fractions.Fraction",
         "uuid.UUID", "enum.Enum", "decimal.Decimal", "logging.getLogger", "time.time", "re.compile", "zip", "map",
         "builtins.len", "builtins.max", "builtins.min", "builtins.sum", "math.sqrt", "math.log", "random.Random",
     }

@@ -36,7 +36,8 @@ _EXACT: Final[dict[str, Capability]] = {
          "marshal.loads", "marshal.load", "pandas.eval", "numpy.f2py.compile", "torch.hub.load"), "code"),
     **dict.fromkeys(
         ("os.system", "os.popen", "os.startfile", "os.fork", "os.forkpty", "os.posix_spawn", "os.posix_spawnp",
-         "os.kill", "os.killpg", "multiprocessing.util.spawnv_passfds", "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell", "pip.main",
+         "os.kill", "os.killpg", "multiprocessing.util.spawnv_passfds", "asyncio.create_subprocess_exec",
+         "asyncio.create_subprocess_shell", "pip.main",
          "asyncio.subprocess.create_subprocess_exec", "asyncio.subprocess.create_subprocess_shell", "os.setuid",
          "distutils.spawn.spawn", "pdb.Pdb", "torch.multiprocessing.spawn.python", "get_ipython().system",
          "IPython.get_ipython().system", "platform.popen"), "process"),
@@ -62,8 +63,9 @@ _EXACT: Final[dict[str, Capability]] = {
     **dict.fromkeys(
         ("torch.utils.cpp_extension.load", "torch.utils.cpp_extension.load_inline", "cffi.FFI"), "build"),
     **dict.fromkeys(
-        ("urllib.request.urlopen", "urllib.request.urlretrieve", "urllib.request.Request", "urllib.request.build_opener",
-         "urllib.urlopen", "urllib.urlretrieve", "requests.get", "requests.head", "httpx.get", "urllib2.urlopen",
+        ("urllib.request.urlopen", "urllib.request.urlretrieve", "urllib.request.Request",
+         "urllib.request.build_opener", "urllib.urlopen", "urllib.urlretrieve",
+         "requests.get", "requests.head", "httpx.get", "urllib2.urlopen",
          "requests.Session", "requests.session", "httpx.Client", "aiohttp.ClientSession", "wget.download",
          "gdown.download",
          "urllib3.PoolManager", "httpx.AsyncClient", "requests.Session().get", "requests.session().get",

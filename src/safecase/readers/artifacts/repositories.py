@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from safecase.readers.artifacts import agent_skills, model_configs
+from safecase.readers.artifacts import agent_skills, loaded_code, model_configs
 from safecase.readers.artifacts.named_callables import judge_callable
 from safecase.readers.artifacts.python_code import check_python
 from safecase.readers.artifacts.report import Problems
@@ -48,6 +48,7 @@ _MARKS: Final = frozenset(
         "saved_model.pb",
     }
 )
+_MODEL_KEYS: Final = frozenset({"model_type", "architectures", "auto_map", "_class_name", "_diffusers_version"})
 _NATIVE: Final = re.compile(r"\.(pyd|dll|dylib|exe)$|\.so(\.\d+)*$", re.IGNORECASE)
 _STARTS: Final = frozenset({"sitecustomize.py", "usercustomize.py"})
 _LIBRARIES: Final = frozenset(
@@ -73,6 +74,7 @@ def check_repository(files: Files, problems: Problems) -> None:
         elif name.endswith("config.json"):
             folder.configuration(name)
     folder.programs(names)
+    folder.code(names)
     folder.skills(names)
 
 
@@ -145,6 +147,21 @@ class _Folder:
         self._problems.add(
             "repo.import", "malicious" if says == "malicious" else "suspicious", message, member=name, key=module
         )
+
+    def code(self, names: list[str]) -> None:
+        """Code in a model's folder is there to be imported, whatever its name."""
+        models = {posixpath.dirname(name) for name in names if self._is_model(name)}
+        for name in loaded_code.beside_models(names, models) if models else ():
+            content = self._read(name)
+            if content is not None:
+                check_python(content, name, self._problems, name)
+
+    def _is_model(self, name: str) -> bool:
+        last = posixpath.basename(name).lower()
+        if last != "config.json":
+            return last in _MARKS
+        value = self._json(name)
+        return isinstance(value, dict) and not _MODEL_KEYS.isdisjoint(value)
 
     def programs(self, names: list[str]) -> None:
         """Weights need no native code, and nothing that Python runs at its start."""

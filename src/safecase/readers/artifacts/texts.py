@@ -6,7 +6,14 @@ import json
 import re
 from typing import Any, Final
 
-from safecase.readers.artifacts import agent_skills, chat_templates, mcp_manifests, model_configs, requirements_lists
+from safecase.readers.artifacts import (
+    agent_skills,
+    chat_templates,
+    loaded_code,
+    mcp_manifests,
+    model_configs,
+    requirements_lists,
+)
 from safecase.readers.artifacts.agent_texts import check_agent_text
 from safecase.readers.artifacts.python_code import check_python
 from safecase.readers.artifacts.report import Problems
@@ -25,15 +32,19 @@ _TABLE_FORMATS: Final = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 _PICKLED_TYPE: Final = b"arrow.py_extension_type"
 
 
-def check_text(name: str, content: bytes, problems: Problems, member: str) -> bool:
-    """Judge a text; `name` is its path within its folder. Says whether it is one of those that are known."""
+def check_text(name: str, content: bytes, problems: Problems, member: str, *, alone: bool = True) -> bool:
+    """Judge a text; `name` is its path within its folder. Says whether it is one of those that are known.
+
+    Code that is not `alone` is judged here only where a loader imports it for its name or for what it defines.
+    """
     lower = name.lower()
     last = lower.rpartition("/")[2]
     if content.startswith(_TABLE_FORMATS):
         _table(content, problems, member)
         return True
     if last.endswith((".py", ".pyw")):
-        _python(lower, content, problems, member)
+        if alone or loaded_code.is_loaded(lower, content):
+            _python(lower, content, problems, member)
     elif last.endswith((".yaml", ".yml")) or last in _YAML_NAMES:
         _yaml(content, last, problems, member)
     elif last.endswith((".json", ".jsonc", ".ipynb")) or content.lstrip()[:1] == b"{":
