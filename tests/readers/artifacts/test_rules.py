@@ -12,14 +12,17 @@ from safecase.catalogue.references import source_of
 
 READERS = Path(rules.__file__).parents[2]
 FAMILIES = rules.families()
-NAMED = re.compile(r'"((?:%s)\.[a-z0-9_.-]+)"' % "|".join(FAMILIES))
+NAMED = re.compile(rf'"((?:{"|".join(FAMILIES)})\.[a-z0-9_.-]+)"')
 NO_RULES = re.compile(r"\.(py|json|yaml|yml|toml|txt|md|bin|pb|xml|jinja2?|cfg|pkl)$")
 
 
 def all_code() -> str:
     folders = [READERS / "pickles", READERS / "archives", READERS / "artifacts"]
     scanning = READERS.parent / "measures" / "supply_chain" / "scanning.py"
-    sources = [p.read_text() for folder in folders for p in folder.rglob("*.py")] + [scanning.read_text()]
+    sources = [p.read_text() for folder in folders for p in folder.rglob("*.py")] + [
+        scanning.read_text(),
+        (READERS / "trees.py").read_text(),
+    ]
     return "\n".join(sources)
 
 
