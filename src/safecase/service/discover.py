@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +119,21 @@ def _models(service: ServiceDescription, listing: Listing) -> Iterator[Model]:
             covered.update(inside)
             files = inside or tuple(e.path for e in listing.entries if e.path == posixpath.normpath(block.file))
             line = _line(service, ("models", index))
-            yield Model(name=f"model:{block.id}", path=block.file, files=files, declared=block, line=line)
+            beside = _beside(listing, block.file, files)
+            name = f"model:{block.id}"
+            yield Model(name=name, path=block.file, files=files, beside=beside, declared=block, line=line)
     for path in found:
         if path not in covered:
             yield Model(name=f"model-file:{path}", path=path, files=(path,))
+
+
+def _beside(listing: Listing, folder: str, files: Collection[str]) -> tuple[str, ...]:
+    """Give what lies in a model's folder beside its weights; a file, or the whole repository, has nothing beside it."""
+    folder = posixpath.normpath(folder)
+    if folder in (".", *files):
+        return ()
+    known = frozenset(files)
+    return tuple(e.path for e in listing.entries if e.path not in known and _within(e.path, folder))
 
 
 def _within(path: str, folder: str) -> bool:
@@ -192,8 +203,8 @@ def _digest(subject: Subject, service: ServiceDescription, by_file: Contents) ->
             return service.sha256.removeprefix("sha256:")
         case Repository(files=files) | Packages(files=files) | Workloads(files=files):
             return of_parts({path: by_file(path) for path in files})
-        case Model(files=files, path=path):
-            return of_parts({name: by_file(name) for name in files or (path,)})
+        case Model(files=files, path=path, beside=beside):
+            return of_parts({name: by_file(name) for name in (*(files or (path,)), *beside)})
         case Dataset(files=files, declared=declared):
             parts = {name: by_file(name) for name in files or ((declared.file,) if declared.file else ())}
             return of_parts({**parts, "declared": of_value(declared)})

@@ -38,6 +38,8 @@ class Model(Noun, frozen=True):
     """Relative to the service's folder; may not exist where the manifest declares it."""
     files: tuple[str, ...] = ()
     """The weight files in it, relative to the service's folder."""
+    beside: tuple[str, ...] = ()
+    """What else lies in its folder, and may be read or run with it: configurations, code, templates."""
     declared: ModelBlock | None = None
     line: int = 0
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
+from functools import partial
+
+from msgspec import structs
 
 from safecase.checks import Context, check
 from safecase.errors import CollectError
-from safecase.readers.artifacts.look import ArtifactReport, look
-from safecase.readers.artifacts.report import Problem
+from safecase.readers.artifacts.formats import opened
+from safecase.readers.artifacts.look import ArtifactReport, look_at
+from safecase.readers.artifacts.report import Problem, Problems
+from safecase.readers.artifacts.repositories import check_repository
+from safecase.readers.artifacts.rules import rule
+from safecase.readers.pickles.policy import Policy
 from safecase.readers.text import shown
 from safecase.service.subjects import Model
 from safecase.vocabulary import Finding, Place
 
+MOST_READ = 16 * 1024 * 1024
 MOST_TOLD = 20
 """Findings of one file: who needs more than that deletes it."""
 
@@ -34,7 +43,10 @@ def nothing_runs_on_load(model: Model, ctx: Context) -> Iterator[Finding]:
     Keras configurations may name Keras only, and no layer of code. Headers of safetensors and GGUF must be true, chat
     templates are parsed and may not reach into objects, and ONNX may not read weights from outside of its folder.
 
-    What is not looked into yet is unknown, never passed; the message says what. A file that breaks off, or that is too
+    What lies in the folder of a declared model is judged with it: the code that its configurations name, templates,
+    YAML tags, requirements, native libraries. docs/model-files.md tells what is looked into.
+
+    What is not looked into is unknown, never passed; the message says what. A file that breaks off, or that is too
     large to be followed, is unknown too. The list cannot know what your own classes do when they are made.
 
     ## How to mend it
@@ -47,17 +59,47 @@ def nothing_runs_on_load(model: Model, ctx: Context) -> Iterator[Finding]:
     """
     if not model.files:
         yield _nothing(model, ctx)
-    allow = frozenset(ctx.manifest.supply_chain.allow_globals)
-    for index, file in enumerate(model.files):
+    policy = Policy(frozenset(ctx.manifest.supply_chain.allow_globals))
+    every = (*model.files, *model.beside)
+    for index, file in enumerate(every):
+        share = max(1.0, ctx.remaining() * 0.9 / (len(every) - index))
         try:
-            share = ctx.remaining() * 0.9 / (len(model.files) - index)
-            report = look(ctx.path(file), allow=allow, deadline_s=max(1.0, share))
+            with opened(ctx.path(file)) as (content, size):
+                name = posixpath.relpath(file, model.path) if model.beside else file.rpartition("/")[2]
+                report = look_at(
+                    content,
+                    size,
+                    name,
+                    policy=policy,
+                    deadline_s=share,
+                    folder=str(ctx.path(file).parent),
+                    alone=not model.beside,
+                )
         except CollectError as why:
             yield nothing_runs_on_load.unknown(
                 model, f"{shown(file)}: {why.message}", mend=why.mend, place=Place(file=file), key=file
             )
             continue
         yield from _findings(model, file, report)
+    if model.beside:
+        yield from _together(model, ctx)
+
+
+def _together(model: Model, ctx: Context) -> Iterator[Finding]:
+    """Judge what no file of the folder shows alone: which code its configurations name."""
+    paths = {posixpath.relpath(file, model.path): file for file in (*model.files, *model.beside)}
+    problems = Problems()
+    check_repository({name: partial(_beginning, ctx, file) for name, file in paths.items()}, problems)
+    for problem in problems.all()[:MOST_TOLD]:
+        yield _finding(model, paths.get(problem.member, model.path), structs.replace(problem, member=""))
+
+
+def _beginning(ctx: Context, file: str) -> bytes:
+    try:
+        with opened(ctx.path(file)) as (content, _):
+            return content.read(MOST_READ)
+    except CollectError:
+        return b""  # told when it was looked at by itself
 
 
 def _findings(model: Model, file: str, report: ArtifactReport) -> Iterator[Finding]:
@@ -67,23 +109,26 @@ def _findings(model: Model, file: str, report: ArtifactReport) -> Iterator[Findi
         yield nothing_runs_on_load.passed(model, message, key=file, place=place)
         return
     for problem in report.problems[:MOST_TOLD]:
-        message = f"{shown(file)}{_where(problem)}: {problem.message}"
-        key = problem.key or problem.member
-        if problem.says in ("malicious", "suspicious"):
-            malicious = problem.says == "malicious"
-            yield nothing_runs_on_load.failed(
-                model,
-                message,
-                mend=_DELETE if malicious else _review(problem),
-                rule=problem.rule,
-                key=key,
-                place=place,
-                severity="critical" if malicious else "high",
-            )
-        else:
-            yield nothing_runs_on_load.unknown(
-                model, message, mend=_COULD_NOT_LOOK, rule=problem.rule, key=key, place=place
-            )
+        if file in model.files or problem.rule not in ("format.unknown", "format.empty"):
+            yield _finding(model, file, problem)
+
+
+def _finding(model: Model, file: str, problem: Problem) -> Finding:
+    message = f"{shown(file)}{_where(problem)}: {problem.message}"
+    key = problem.key or problem.member
+    place = Place(file=file)
+    if problem.says in ("malicious", "suspicious"):
+        malicious = problem.says == "malicious"
+        return nothing_runs_on_load.failed(
+            model,
+            message,
+            mend=_mend(problem),
+            rule=problem.rule,
+            key=key,
+            place=place,
+            severity="critical" if malicious else "high",
+        )
+    return nothing_runs_on_load.unknown(model, message, mend=_COULD_NOT_LOOK, rule=problem.rule, key=key, place=place)
 
 
 def _where(problem: Problem) -> str:
@@ -101,11 +146,11 @@ def _looked_at(report: ArtifactReport) -> str:
     return ", ".join(told)
 
 
-def _review(problem: Problem) -> str:
-    if problem.rule.startswith("pickle.") and problem.key:
+def _mend(problem: Problem) -> str:
+    if problem.rule in ("pickle.unknown-call", "pickle.import") and problem.says == "suspicious" and problem.key:
         name = shown(problem.key)
         return f"review {name}, then list it under supply_chain.allow_globals; or convert it"
-    return "do not load it before its maker has explained this; a fresh export in safetensors or ONNX has no such thing"
+    return rule(problem.rule).mend
 
 
 def _nothing(model: Model, ctx: Context) -> Finding:
@@ -116,5 +161,4 @@ def _nothing(model: Model, ctx: Context) -> Finding:
     return nothing_runs_on_load.unknown(model, f"{shown(model.path)} {message}", mend=mend, place=place, key=model.path)
 
 
-_DELETE = "do not load it: delete it, ask where it came from, and look at every machine that has loaded it"
 _COULD_NOT_LOOK = "convert the model to safetensors, ONNX or GGUF, which can be looked into whole"
