@@ -10,6 +10,7 @@ from safecase.readers.pickles.values import Called, DictBox, Global, Value
 
 _CODE = re.compile(r"[<>=|]?([?bBhHiIlLqQefdgFDGpPSaUVOMmTnNuc])(\d{0,9})(?:\[\w{1,3}\])?\Z")
 _SIZES = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "e": 2, "d": 8, "q": 8, "Q": 8, "M": 8, "m": 8, "D": 16}
+_WRAPPERS = ("joblib.numpy_pickle", "sklearn.externals.joblib.numpy_pickle")
 _HAS_OBJECT = 1
 _FLAGS = 7
 
@@ -27,7 +28,7 @@ class RawArray(NamedTuple):
 def is_array_wrapper(value: Value) -> bool:
     """Say whether an instance makes joblib read an array from the file itself."""
     func = value.func if isinstance(value, Called) else None
-    return isinstance(func, Global) and (func.module, func.name) == ("joblib.numpy_pickle", "NumpyArrayWrapper")
+    return isinstance(func, Global) and func.name == "NumpyArrayWrapper" and func.module in _WRAPPERS
 
 
 def raw_array(state: Value) -> RawArray | None:
