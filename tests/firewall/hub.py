@@ -65,6 +65,7 @@ class Hub:
         self.page = 1000
         self.no_ranges = False
         self.fail_gets = 0
+        self.drips = False
 
     def put(self, repo: str, files: dict[str, bytes], *, revision: str = "main") -> str:
         commit = commit_of(repo + repr(sorted(files)) + repr([sha256(c) for c in files.values()]))
@@ -141,6 +142,8 @@ class Hub:
             headers |= {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
         rest = content[start:]
         headers |= {"Content-Length": str(len(rest))}
+        if self.drips:
+            return StreamingResponse(_drops(rest), status_code=status, headers=headers)
         breaks = self.break_after.get(file)
         if not breaks:
             return Response(rest, status_code=status, headers=headers)
@@ -191,6 +194,12 @@ class Hub:
 
     def gets(self, file: str) -> int:
         return sum(n for call, n in self.calls.items() if call.startswith("GET ") and call.endswith("/" + file))
+
+
+async def _drops(content: bytes) -> AsyncIterator[bytes]:
+    for at in range(len(content)):
+        yield content[at : at + 1]
+        await asyncio.sleep(0.02)
 
 
 @contextlib.contextmanager

@@ -131,3 +131,19 @@ def test_whoami_answers_without_asking_the_hub(hub: Hub, wall: Wall) -> None:
     found = get(wall, "/api/whoami-v2", headers={"Authorization": "Bearer x"})
     assert found.json()["name"] == "safecase-firewall"
     assert not hub.calls
+
+
+def test_a_hub_that_trickles_is_given_up_in_time(hub: Hub, wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("safecase.firewall.fetching.GRACE_SECONDS", 0.3)
+    hub.put("acme/bert", FILES)
+    hub.drips = True
+    found = get(wall, "/acme/bert/resolve/main/model.safetensors")
+    assert (found.status_code, "in time" in found.headers["x-error-message"]) == (504, True)
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a//b", "/etc/passwd", "a\u0000b", "x/../y", "."])
+def test_a_name_that_the_hub_lists_cannot_lead_out_of_quarantine(hub: Hub, wall: Wall, name: str) -> None:
+    hub.put("acme/bert", {"config.json": b"{}", name: b"{}"})
+    assert get(wall, "/acme/bert/resolve/main/config.json").status_code == 200
+    outside = [f for f in wall.store.parent.rglob("*") if f.name in ("evil", "passwd", "y")]
+    assert not outside

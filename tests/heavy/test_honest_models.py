@@ -118,7 +118,7 @@ def test_pipelines_with_functions_of_numpy_are_clean(tmp_path: Path) -> None:
         FeatureUnion([("s", StandardScaler())]).fit(x),
         GradientBoostingClassifier(n_estimators=3).fit(x, y),
         HistGradientBoostingClassifier(max_iter=3).fit(x, y),
-        make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(["a b c", "d e f"], [0, 1]),
+        make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(["red tulips", "white roses"], [0, 1]),
     ]
     for index, model in enumerate(models):
         path = tmp_path / f"{index}.pkl"

@@ -11,6 +11,7 @@ import click
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "scan": ("supply_scan:scan", "Look inside model files without loading them."),
     "convert": ("supply_convert:convert", "Weights out of a pickle, into safetensors."),
+    "firewall": ("supply_firewall:firewall", "Fetch, verify and scan before serving: a proxy before a hub."),
     "vendors": ("supply_vendors:vendors", "Who supplies models, data and tools, and where each stands."),
 }
 
@@ -39,6 +40,7 @@ Examples:
   safecase supply scan models/
   safecase supply scan model.pkl --format sarif -o scan.sarif
   safecase supply convert model.pt model.safetensors
+  safecase supply firewall --store models-store
   safecase supply vendors
 """
 

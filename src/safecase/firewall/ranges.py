@@ -48,8 +48,9 @@ class Opened:
 
     def __init__(self, path: Path, size: int) -> None:
         self._file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._open = True
         if os.fstat(self._file).st_size != size:
-            os.close(self._file)
+            self.close()
             raise OSError("a blob of the store has another size than it had")
 
     async def read(self, wanted: Part) -> AsyncIterator[bytes]:
@@ -73,5 +74,11 @@ class Opened:
         return await asyncio.to_thread(os.pread, self._file, min(CHUNK, end - at), at)
 
     def close(self) -> None:
-        """Close it."""
-        os.close(self._file)
+        """Close it; once is enough."""
+        if self._open:
+            self._open = False
+            os.close(self._file)
+
+    def __del__(self) -> None:
+        if getattr(self, "_open", False):
+            self.close()  # its client went away before the first piece was asked for

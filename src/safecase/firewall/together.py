@@ -112,6 +112,6 @@ async def settled(bring: Awaitable[Record]) -> Record | None:
     try:
         return await bring
     except Refusal as why:
-        if why.action in ("refuse", "hide", "absent") and why.status != 429:
+        if why.action in ("refuse", "hide", "absent"):
             return None
         raise

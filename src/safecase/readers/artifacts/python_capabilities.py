@@ -177,7 +177,8 @@ def _of_module(found: Capability, parts: list[str]) -> Capability | None:
         # What made the object is told already.
         return None
     # Types, errors and constants do nothing; a class of a module that starts programs does.
-    if parts[0] in ("ctypes", "socket", "ssl") and (parts[-1].isupper() or parts[-1].startswith(("c_", "sizeof"))):
+    constant = parts[-1].isupper() and parts[-1] != "CDLL"
+    if parts[0] in ("ctypes", "socket", "ssl") and (constant or parts[-1].startswith(("c_", "sizeof"))):
         return None
     if parts[-1].endswith(("Error", "Exception", "Warning")):
         return None

@@ -47,7 +47,7 @@ def check_text(name: str, content: bytes, problems: Problems, member: str, *, al
             _python(lower, content, problems, member)
     elif last.endswith((".yaml", ".yml")) or last in _YAML_NAMES:
         _yaml(content, last, problems, member)
-    elif last.endswith((".json", ".jsonc", ".ipynb")) or content.lstrip()[:1] == b"{":
+    elif last.endswith((".json", ".jsonc", ".ipynb")) or re.match(rb"\s*\{\s*[\"}]", content):
         return _json(lower, content, problems, member)
     else:
         return _prose(lower, last, content, problems, member)

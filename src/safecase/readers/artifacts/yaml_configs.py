@@ -141,8 +141,8 @@ class _Walk:
         if not colon and kind in _DATA:
             return
         says = judge_callable(name)
-        if says == "clean" and kind in ("object/apply", "object/new") and not _is_known(name):
-            says = "suspicious"
+        if says == "clean" and not _is_known(name):
+            says = "suspicious"  # to import it is to run it, whatever it is
         if says != "clean":
             self._tell(says, f"the tag !!python/{shown(what)} makes Python import and call it", line, what)
 
