@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from safecase.readers.artifacts.chat_templates import check_template
+from safecase.readers.artifacts.code.chat_templates import check_template
 from safecase.readers.artifacts.report import Problem, Problems
 
 HARMFUL = [

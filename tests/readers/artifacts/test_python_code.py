@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safecase.readers.artifacts.python_code import check_python
+from safecase.readers.artifacts.code.python_code import check_python
 from safecase.readers.artifacts.report import Problem, Problems, worst
 
 HARMFUL = [

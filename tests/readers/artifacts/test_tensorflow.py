@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safecase.readers.artifacts.formats import identify_stream
-from safecase.readers.artifacts.tensorflow import capabilities, ordinary
+from safecase.readers.artifacts.graphs.tensorflow import capabilities, ordinary
 from tests.readers.artifacts.building import (
     constant,
     function_def,

@@ -123,10 +123,13 @@ def rules_version(allow: frozenset[str] = frozenset()) -> str:
 
 def _sources() -> Iterator[bytes]:
     readers = resources.files("safecase.readers")
-    for package in ("pickles", "archives", "artifacts"):
-        for file in sorted(readers.joinpath(package).iterdir(), key=lambda f: f.name):
-            if file.is_file() and not file.name.endswith(".pyc"):
-                yield file.read_bytes()
+    waiting = [readers.joinpath(package) for package in ("pickles", "archives", "artifacts")]
+    while waiting:
+        for entry in sorted(waiting.pop().iterdir(), key=lambda e: e.name):
+            if entry.is_dir() and entry.name != "__pycache__":
+                waiting.append(entry)
+            elif entry.is_file() and not entry.name.endswith(".pyc"):
+                yield entry.read_bytes()
 
 
 def _opened(path: Path) -> sqlite3.Connection:

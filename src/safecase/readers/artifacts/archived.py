@@ -12,18 +12,12 @@ from msgspec import structs
 
 from safecase.readers.archives import seven_zip, tar_members, unpacking, zip_members
 from safecase.readers.archives.member_names import leads_out
-from safecase.readers.artifacts import (
-    keras,
-    loaded_code,
-    programs,
-    python_code,
-    skops,
-    torch_export,
-    torch_package,
-    torchscript,
-)
+from safecase.readers.artifacts import loaded_code, programs
+from safecase.readers.artifacts.code import python_code
 from safecase.readers.artifacts.formats import PICKLES, ZIPS, WeightFormat, identify_stream, is_text, seems_model
+from safecase.readers.artifacts.graphs import keras, torch_export, torch_package, torchscript
 from safecase.readers.artifacts.report import Problems
+from safecase.readers.artifacts.tensors import skops
 from safecase.readers.pickles.policy import Policy
 from safecase.readers.pickles.scan import ScanSession, seems_pickle
 from safecase.readers.text import shown

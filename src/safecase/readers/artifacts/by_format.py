@@ -42,14 +42,15 @@ Reader = Callable[[FileLooker, BinaryIO, int, str], object]
 
 def _gguf(looker: FileLooker, file: BinaryIO, size: int, member: str) -> None:
     """Look at the header, and at the templates that a server renders."""
-    from safecase.readers.artifacts import chat_templates, gguf_header
+    from safecase.readers.artifacts.code import chat_templates
+    from safecase.readers.artifacts.tensors import gguf_header
 
     for template in gguf_header.check_gguf(file, size, looker.problems, member).templates:
         chat_templates.check_template(template, looker.problems, member)
 
 
 def _hdf5(looker: FileLooker, file: BinaryIO, size: int, member: str) -> None:
-    from safecase.readers.artifacts import keras_hdf5
+    from safecase.readers.artifacts.graphs import keras_hdf5
 
     def pickled(content: bytes, name: str) -> None:
         where = f"{member}@{name}" if member else f"@{name}"
@@ -60,7 +61,7 @@ def _hdf5(looker: FileLooker, file: BinaryIO, size: int, member: str) -> None:
 
 def _npy_object(looker: FileLooker, file: BinaryIO, size: int, member: str) -> None:
     """Behind the header of an array of objects lies one pickle."""
-    from safecase.readers.artifacts import numpy_arrays
+    from safecase.readers.artifacts.tensors import numpy_arrays
 
     start = numpy_arrays.check_npy(file, size, looker.problems, member)
     if 0 < start < size:
@@ -68,14 +69,15 @@ def _npy_object(looker: FileLooker, file: BinaryIO, size: int, member: str) -> N
 
 
 def _onnx(looker: FileLooker, file: BinaryIO, size: int, member: str) -> None:
-    from safecase.readers.artifacts import onnx
+    from safecase.readers.artifacts.graphs import onnx
 
     folder = None if member or looker.folder is None else Path(looker.folder)
     onnx.check_onnx(file, size, looker.problems, member, folder)
 
 
 def _r_data(looker: FileLooker, file: BinaryIO, size: int, member: str) -> None:
-    from safecase.readers.artifacts import archived, r_data
+    from safecase.readers.artifacts import archived
+    from safecase.readers.artifacts.tensors import r_data
 
     if unpacking.compression_of(unpacking.peek(file, 16)):
         archived.look_into_compressed(looker, file, size, "", member)
@@ -89,8 +91,8 @@ def _llamafile(looker: FileLooker, _file: BinaryIO, _size: int, member: str) -> 
 
 
 def _function(name: str) -> Callable[..., object]:
-    """Give a function of this package by `module.function`."""
-    module, _, function = name.partition(".")
+    """Give a function of this package by `folder.module.function`."""
+    module, _, function = name.rpartition(".")
     found: Callable[..., object] = getattr(importlib.import_module(f"safecase.readers.artifacts.{module}"), function)
     return found
 
@@ -106,26 +108,26 @@ def _naming(name: str) -> Reader:
 
 
 READERS: Final[dict[str, Reader]] = {
-    "catboost": _plain("boosted_trees.check_catboost"),
-    "catboost_json": _plain("boosted_trees.check_catboost_json"),
-    "coreml": _plain("coreml.check_coreml"),
-    "coreml_package": _plain("coreml.check_package"),
-    "executorch": _plain("executorch.check_executorch"),
-    "ggml": _plain("gguf_header.check_ggml"),
+    "catboost": _plain("tensors.boosted_trees.check_catboost"),
+    "catboost_json": _plain("tensors.boosted_trees.check_catboost_json"),
+    "coreml": _plain("graphs.coreml.check_coreml"),
+    "coreml_package": _plain("graphs.coreml.check_package"),
+    "executorch": _plain("graphs.executorch.check_executorch"),
+    "ggml": _plain("tensors.gguf_header.check_ggml"),
     "gguf": _gguf,
     "hdf5": _hdf5,
-    "keras_json": _naming("keras.check_architecture"),
-    "lightgbm": _plain("boosted_trees.check_lightgbm"),
+    "keras_json": _naming("graphs.keras.check_architecture"),
+    "lightgbm": _plain("tensors.boosted_trees.check_lightgbm"),
     "llamafile": _llamafile,
-    "npy": _plain("numpy_arrays.check_npy"),
+    "npy": _plain("tensors.numpy_arrays.check_npy"),
     "npy_object": _npy_object,
     "onnx": _onnx,
-    "openvino": _plain("xml_models.check_xml"),
-    "pmml": _plain("xml_models.check_xml"),
+    "openvino": _plain("tensors.xml_models.check_xml"),
+    "pmml": _plain("tensors.xml_models.check_xml"),
     "rds": _r_data,
-    "safetensors": _plain("tensor_headers.check_safetensors"),
-    "tf_saved_model": _naming("tensorflow.check_tensorflow"),
-    "tflite": _plain("tflite.check_tflite"),
-    "xgboost_json": _plain("boosted_trees.check_xgboost_json"),
-    "xgboost_ubj": _plain("boosted_trees.check_xgboost_ubj"),
+    "safetensors": _plain("tensors.tensor_headers.check_safetensors"),
+    "tf_saved_model": _naming("graphs.tensorflow.check_tensorflow"),
+    "tflite": _plain("graphs.tflite.check_tflite"),
+    "xgboost_json": _plain("tensors.boosted_trees.check_xgboost_json"),
+    "xgboost_ubj": _plain("tensors.boosted_trees.check_xgboost_ubj"),
 }

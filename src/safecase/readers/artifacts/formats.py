@@ -20,8 +20,10 @@ from typing import BinaryIO, Final
 
 from safecase.errors import CollectError
 from safecase.readers.archives import other_archives, tar_members, unpacking, zip_members
-from safecase.readers.artifacts import graph_text, hdf5, programs, r_stream, xml_models
-from safecase.readers.artifacts.protobuf_kinds import protobuf_kind
+from safecase.readers.artifacts import programs
+from safecase.readers.artifacts.graphs import graph_text
+from safecase.readers.artifacts.graphs.protobuf_kinds import protobuf_kind
+from safecase.readers.artifacts.tensors import hdf5, r_stream, xml_models
 from safecase.readers.pickles.scan import seems_pickle
 from safecase.vocabulary import Noun
 

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 import yaml
 
-from safecase.readers.artifacts import agent_skills, loaded_code, model_configs
-from safecase.readers.artifacts.named_callables import judge_callable
-from safecase.readers.artifacts.python_code import check_python
+from safecase.readers.artifacts import loaded_code
+from safecase.readers.artifacts.agents import agent_skills
+from safecase.readers.artifacts.code import model_configs
+from safecase.readers.artifacts.code.named_callables import judge_callable
+from safecase.readers.artifacts.code.python_code import check_python
 from safecase.readers.artifacts.report import Problems
 from safecase.readers.text import shown
 

@@ -6,18 +6,13 @@ import json
 import re
 from typing import Any, Final
 
-from safecase.readers.artifacts import (
-    agent_skills,
-    chat_templates,
-    loaded_code,
-    mcp_manifests,
-    model_configs,
-    requirements_lists,
-)
-from safecase.readers.artifacts.agent_texts import check_agent_text
-from safecase.readers.artifacts.python_code import check_python
+from safecase.readers.artifacts import loaded_code
+from safecase.readers.artifacts.agents import agent_skills, mcp_manifests
+from safecase.readers.artifacts.agents.agent_texts import check_agent_text
+from safecase.readers.artifacts.code import chat_templates, model_configs, requirements_lists
+from safecase.readers.artifacts.code.python_code import check_python
+from safecase.readers.artifacts.code.yaml_configs import check_yaml
 from safecase.readers.artifacts.report import Problems
-from safecase.readers.artifacts.yaml_configs import check_yaml
 from safecase.readers.text import shown
 
 MOST_JSON: Final = 32 * 1024 * 1024

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from safecase.engines import secrets
 from safecase.readers import mcp_servers
-from safecase.readers.artifacts.agent_texts import check_agent_text
+from safecase.readers.artifacts.agents.agent_texts import check_agent_text
+from safecase.readers.artifacts.code.shell_commands import harmful_commands
 from safecase.readers.artifacts.report import Problems
-from safecase.readers.artifacts.shell_commands import harmful_commands
 from safecase.readers.text import shown
 
 MOST_NODES: Final = 100_000

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from safecase.readers.artifacts.protobuf import LENGTH, Field, Wire
+from safecase.readers.artifacts.graphs.protobuf import LENGTH, Field, Wire
 from safecase.vocabulary import Noun
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from safecase.readers.artifacts.agent_texts import check_agent_text, check_unseen
+from safecase.readers.artifacts.agents.agent_texts import check_agent_text, check_unseen
+from safecase.readers.artifacts.code.template_folding import Constants, constants_of, every, folded
 from safecase.readers.artifacts.report import FileVerdict, Problems
-from safecase.readers.artifacts.template_folding import Constants, constants_of, every, folded
 from safecase.readers.text import shown
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO, Final, TypeAlias
 
-from safecase.readers.artifacts import keras
-from safecase.readers.artifacts.hdf5 import Found, Hdf5
-from safecase.readers.artifacts.hdf5_values import Wrong
+from safecase.readers.artifacts.graphs import keras
 from safecase.readers.artifacts.paths_named import leads_outside
 from safecase.readers.artifacts.report import FileVerdict, Problems
+from safecase.readers.artifacts.tensors.hdf5 import Found, Hdf5
+from safecase.readers.artifacts.tensors.hdf5_values import Wrong
 from safecase.readers.pickles.policy import Policy
 from safecase.readers.text import shown
 

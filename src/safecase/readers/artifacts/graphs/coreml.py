@@ -9,8 +9,8 @@ import json
 import re
 from typing import Any, BinaryIO, Final
 
+from safecase.readers.artifacts.graphs.protobuf import LENGTH, BrokenMessage, Field, Wire
 from safecase.readers.artifacts.paths_named import leads_outside
-from safecase.readers.artifacts.protobuf import LENGTH, BrokenMessage, Field, Wire
 from safecase.readers.artifacts.report import FileVerdict, Problems
 from safecase.readers.text import shown
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
-from safecase.readers.artifacts.protobuf import LENGTH, NUMBER, BrokenMessage, Field, Wire
+from safecase.readers.artifacts.graphs.protobuf import LENGTH, NUMBER, BrokenMessage, Field, Wire
 
 _MOST_READ: Final = 64
 """Fields of a message that are enough to tell it."""

@@ -9,8 +9,8 @@ import math
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from safecase.readers.artifacts.graphs.protobuf import LENGTH, NUMBER, BrokenMessage, Field, Wire, signed
 from safecase.readers.artifacts.paths_named import leads_outside
-from safecase.readers.artifacts.protobuf import LENGTH, NUMBER, BrokenMessage, Field, Wire, signed
 from safecase.readers.artifacts.report import FileVerdict, Problems
 from safecase.readers.text import shown
 

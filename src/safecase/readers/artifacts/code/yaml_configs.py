@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import yaml
 
-from safecase.readers.artifacts import chat_templates
-from safecase.readers.artifacts.named_callables import judge_callable
+from safecase.readers.artifacts.code import chat_templates
+from safecase.readers.artifacts.code.named_callables import judge_callable
 from safecase.readers.artifacts.report import FileVerdict, Problems
 from safecase.readers.text import shown
 

@@ -14,12 +14,12 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import yaml
 
-from safecase.readers.artifacts import graph_text, keras
+from safecase.readers.artifacts.graphs import graph_text, keras
+from safecase.readers.artifacts.graphs.protobuf import LENGTH, BrokenMessage, Field, Wire
+from safecase.readers.artifacts.graphs.protobuf_kinds import protobuf_kind
+from safecase.readers.artifacts.graphs.tensorflow_nodes import Operation, nodes
 from safecase.readers.artifacts.paths_named import leads_outside
-from safecase.readers.artifacts.protobuf import LENGTH, BrokenMessage, Field, Wire
-from safecase.readers.artifacts.protobuf_kinds import protobuf_kind
 from safecase.readers.artifacts.report import FileVerdict, Problems
-from safecase.readers.artifacts.tensorflow_nodes import Operation, nodes
 from safecase.readers.pickles.policy import Policy
 from safecase.readers.text import shown
 from safecase.vocabulary import Noun

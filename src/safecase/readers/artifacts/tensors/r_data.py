@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, Final
 
-from safecase.readers.artifacts.r_stream import BrokenObject, Stream
 from safecase.readers.artifacts.report import FileVerdict, Problems
+from safecase.readers.artifacts.tensors.r_stream import BrokenObject, Stream
 from safecase.readers.text import shown
 
 MOST_ITEMS: Final = 5_000_000

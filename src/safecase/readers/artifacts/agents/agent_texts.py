@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
 from safecase.engines import decoding
+from safecase.readers.artifacts.code.shell_commands import harmful_commands
 from safecase.readers.artifacts.report import FileVerdict, Problems
-from safecase.readers.artifacts.shell_commands import harmful_commands
 from safecase.readers.text import shown
 
 Kind: TypeAlias = Literal["mcp", "skill", "template"]

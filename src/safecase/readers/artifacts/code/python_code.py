@@ -11,10 +11,10 @@ import re
 import warnings
 from typing import Final
 
-from safecase.readers.artifacts import python_values as values
-from safecase.readers.artifacts.python_capabilities import WHAT, Capability, capability
-from safecase.readers.artifacts.python_running import Runner, TooLong, Use
-from safecase.readers.artifacts.python_values import HOLE, Hole, Items, Known, Value
+from safecase.readers.artifacts.code import python_values as values
+from safecase.readers.artifacts.code.python_capabilities import WHAT, Capability, capability
+from safecase.readers.artifacts.code.python_running import Runner, TooLong, Use
+from safecase.readers.artifacts.code.python_values import HOLE, Hole, Items, Known, Value
 from safecase.readers.artifacts.report import FileVerdict, Problems
 from safecase.readers.text import shown
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from safecase.readers.artifacts.protobuf import BrokenMessage
-from safecase.readers.artifacts.tensorflow_nodes import Operation
+from safecase.readers.artifacts.graphs.protobuf import BrokenMessage
+from safecase.readers.artifacts.graphs.tensorflow_nodes import Operation
 
 MOST_TEXT: Final = 64 * 1024 * 1024
 MOST_DEPTH: Final = 100

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
-from safecase.readers.artifacts.keras_names import Named, hidden_code, in_keras, tf_function
+from safecase.readers.artifacts.graphs.keras_names import Named, hidden_code, in_keras, tf_function
 from safecase.readers.artifacts.paths_named import leads_outside
 from safecase.readers.artifacts.report import FileVerdict, Problems
 from safecase.readers.pickles.policy import Policy

@@ -7,7 +7,7 @@ import re
 import sys
 from typing import Final
 
-from safecase.readers.artifacts.python_capabilities import canonical, capability
+from safecase.readers.artifacts.code.python_capabilities import canonical, capability
 from safecase.readers.artifacts.report import FileVerdict
 from safecase.readers.pickles.policy import Policy
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from safecase.readers.artifacts import chat_templates, yaml_configs
-from safecase.readers.artifacts.agent_texts import check_unseen
+from safecase.readers.artifacts.agents.agent_texts import check_unseen
+from safecase.readers.artifacts.code import chat_templates, yaml_configs
 from safecase.readers.artifacts.report import Problems
 from safecase.readers.text import shown
 

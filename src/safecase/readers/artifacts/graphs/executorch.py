@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, Final
 
-from safecase.readers.artifacts.flatbuffers import Flatbuffer, Untrue
+from safecase.readers.artifacts.graphs.flatbuffers import Flatbuffer, Untrue
 from safecase.readers.artifacts.report import Problems
 from safecase.readers.text import shown
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from safecase.readers.artifacts.hdf5_heaps import FractalHeap, links_of_tree
-from safecase.readers.artifacts.hdf5_values import Bytes, Wrong, attribute, name_in_heap, virtual_sources
+from safecase.readers.artifacts.tensors.hdf5_heaps import FractalHeap, links_of_tree
+from safecase.readers.artifacts.tensors.hdf5_values import Bytes, Wrong, attribute, name_in_heap, virtual_sources
 from safecase.vocabulary import Noun
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"

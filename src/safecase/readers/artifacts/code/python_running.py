@@ -6,9 +6,9 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from safecase.readers.artifacts import python_values as values
-from safecase.readers.artifacts.python_capabilities import DYNAMIC_MODULES, canonical, capability
-from safecase.readers.artifacts.python_values import HOLE, Function, Hole, Items, Known, Ref, Table, Value
+from safecase.readers.artifacts.code import python_values as values
+from safecase.readers.artifacts.code.python_capabilities import DYNAMIC_MODULES, canonical, capability
+from safecase.readers.artifacts.code.python_values import HOLE, Function, Hole, Items, Known, Ref, Table, Value
 
 MOST_STEPS: Final = 400_000
 MOST_CALLS_DEEP: Final = 6

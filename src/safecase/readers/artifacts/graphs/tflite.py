@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, Final
 
-from safecase.readers.artifacts.flatbuffers import Flatbuffer, Untrue
+from safecase.readers.artifacts.graphs.flatbuffers import Flatbuffer, Untrue
+from safecase.readers.artifacts.graphs.tensorflow import capabilities, ordinary
 from safecase.readers.artifacts.report import FileVerdict, Problems
-from safecase.readers.artifacts.tensorflow import capabilities, ordinary
 from safecase.readers.text import shown
 
 MOST_OPTIONS: Final = 1024 * 1024

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from safecase.readers.artifacts.agent_texts import check_agent_text, check_comments
-from safecase.readers.artifacts.python_code import check_python
+from safecase.readers.artifacts.agents.agent_texts import check_agent_text, check_comments
+from safecase.readers.artifacts.code.python_code import check_python
+from safecase.readers.artifacts.code.shell_commands import harmful_commands
 from safecase.readers.artifacts.report import Problems
-from safecase.readers.artifacts.shell_commands import harmful_commands
 from safecase.readers.text import shown
 
 MOST_SKILL: Final = 1024 * 1024

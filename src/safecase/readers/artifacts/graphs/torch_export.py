@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from safecase.readers.artifacts.graphs.torchscript import reads_files, strange_namespace
 from safecase.readers.artifacts.report import FileVerdict, Problems
-from safecase.readers.artifacts.torchscript import reads_files, strange_namespace
 from safecase.readers.text import shown
 
 MOST_NODES: Final = 5_000_000

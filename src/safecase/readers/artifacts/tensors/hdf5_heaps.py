@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from safecase.readers.artifacts.hdf5_values import Bytes, Wrong
+from safecase.readers.artifacts.tensors.hdf5_values import Bytes, Wrong
 
 MOST_RECORDS: Final = 500_000
 MOST_ROWS: Final = 64

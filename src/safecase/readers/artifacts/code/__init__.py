@@ -1,0 +1,1 @@
+"""Code, templates and configurations beside weights: what a loader imports, renders or constructs."""
