@@ -71,3 +71,21 @@ def test_a_poisoned_description_is_told(text: str) -> None:
 )
 def test_a_server_is_judged_by_the_command_that_starts_it(words: list[str], verdict: str) -> None:
     assert judged({"mcpServers": {"x": {"command": words[0], "args": words[1:]}}}, "mcp.json") == verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("OPENAI_API_KEY", "sk-proj-" + "aB3" * 9, True),
+        ("GITHUB_TOKEN", "${GITHUB_TOKEN}", False),
+        ("GITHUB_TOKEN", "<your token here 12345>", False),
+        ("API_KEY", "YOUR_API_KEY_1234567890abc", False),
+        ("LOG_LEVEL", "debug", False),
+        ("DATA_PATH", "/srv/data/Models2024/tulips", False),
+    ],
+)
+def test_a_credential_in_plain_text_is_told_and_a_stand_in_is_not(name: str, value: str, told: bool) -> None:
+    problems = Problems()
+    servers = {"mcpServers": {"x": {"command": "uvx", "args": ["some-server==1.0"], "env": {name: value}}}}
+    check_text("mcp.json", json.dumps(servers).encode(), problems, "")
+    assert ("mcp.secret" in {p.rule for p in problems.all()}) is told

@@ -16,6 +16,10 @@ from safecase.readers.text import shown
 MOST_NODES: Final = 100_000
 _LISTS: Final = ("tools", "resources", "prompts", "resourceTemplates", "resource_templates")
 _SERVERS: Final = ("mcpServers", "mcp_servers", "mcp-servers", "servers", "context_servers")
+_LOOKS_SECRET: Final = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[A-Za-z0-9_+/=.-]{20,}\Z")
+_STANDS_FOR_ONE: Final = re.compile(
+    r"your|example|x{4}|changeme|placeholder|insert|replace|dummy|[<>{}$%*]", re.IGNORECASE
+)
 _SECRET_NAME: Final = re.compile(r"(key|token|secret|passw|pwd|credential|auth)", re.IGNORECASE)
 _LOADER_SETTINGS: Final = frozenset(
     {
@@ -152,7 +156,7 @@ class _Server:
                 self._tell(
                     "mcp.settings", "suspicious", f"is started with {shown(str(key))} set, which loads other code"
                 )
-            elif any(secrets.find(f'{key}="{value}"')) and (_SECRET_NAME.search(str(key)) or len(value) >= 20):
+            elif _is_secret(str(key), value):
                 self._tell("mcp.secret", "suspicious", f"is given a secret in plain text ({shown(str(key))})")
 
     def _named(self, message: str) -> str:
@@ -164,3 +168,12 @@ class _Server:
 
 def _strings(value: Any) -> list[str]:
     return [w for w in value if isinstance(w, str)] if isinstance(value, list) else []
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Say whether a value of the environment is a credential that stands there as it is."""
+    if _STANDS_FOR_ONE.search(value):
+        return False
+    if _SECRET_NAME.search(name) and _LOOKS_SECRET.match(value):
+        return True
+    return any(secrets.find(f'{name}="{value}"')) and bool(_SECRET_NAME.search(name) or len(value) >= 20)
