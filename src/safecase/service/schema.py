@@ -179,6 +179,10 @@ class DatasetBlock(Noun, frozen=True):
     protected_attributes: Names = ()
     label: Annotated[str, Meta(description="The column that holds what is to be predicted.")] = ""
     license: str = ""
+    source: Annotated[str, Meta(description="Where exactly: a URL, `hf:org/name@commit`, or who collected it how.")] = ""
+    collected: Annotated[Day | None, Meta(description="The day on which it was collected or fetched.")] = None
+    legal_basis: Annotated[str, Meta(description="Why personal data may be in it: consent, contract, law, ….")] = ""
+    derived_from: Annotated[Names, Meta(description="Ids of the data sets that it was made of.")] = ()
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 

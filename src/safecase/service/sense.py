@@ -63,6 +63,7 @@ DAYS = (
     "threat_modelling.reviewed",
     "training.people.until",
     "supply_chain.vendors.approved_until",
+    "datasets.collected",
     "vulnerabilities.fixes.fixed",
     "maintenance.support_ends",
     "exceptions.expires",
