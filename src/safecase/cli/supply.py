@@ -11,6 +11,8 @@ import click
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "scan": ("supply_scan:scan", "Look inside model files without loading them."),
     "convert": ("supply_convert:convert", "Weights out of a pickle, into safetensors."),
+    "sign": ("supply_signing:sign", "Sign a model, every file of it."),
+    "verify": ("supply_signing:verify", "Verify who signed a model, and that it is as it was signed."),
     "firewall": ("supply_firewall:firewall", "Fetch, verify and scan before serving: a proxy before a hub."),
     "vendors": ("supply_vendors:vendors", "Who supplies models, data and tools, and where each stands."),
 }

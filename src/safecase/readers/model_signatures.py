@@ -101,6 +101,12 @@ def read_bundle(path: Path) -> Bundle:
     )
 
 
+def read_material(path: Path) -> Mapping[str, Any]:
+    """Give what a bundle brings along to be verified with: a key's name, or certificates."""
+    with path.open("rb") as file:
+        return _block(_json(file.read(MOST_BYTES)), "verificationMaterial")
+
+
 def read_key(path: Path, name: str) -> Key:
     """Read a public key (PEM: an elliptic curve of NIST, or Ed25519); CollectError where it is none."""
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -123,7 +129,7 @@ def read_key(path: Path, name: str) -> Key:
 
 def signer(bundle: Bundle, keys: Sequence[Key]) -> Key | None:
     """Give the first key that made one of the signatures; None where none of them did."""
-    signed = _pre_authenticated(bundle.payload_type, bundle.payload)
+    signed = pre_authenticated(bundle.payload_type, bundle.payload)
     for key in keys:
         if any(_verifies(key.key, signature, signed) for signature in bundle.signatures):
             return key
@@ -210,7 +216,7 @@ def _verifies(key: PublicKeyTypes, signature: bytes, signed: bytes) -> bool:
     return True
 
 
-def _pre_authenticated(kind: str, payload: bytes) -> bytes:
+def pre_authenticated(kind: str, payload: bytes) -> bytes:
     """What is signed: the payload with its type and both lengths (DSSE 1.0, "Pre-Authentication Encoding")."""
     named = kind.encode("utf-8", "surrogatepass")
     return b"DSSEv1 %d %b %d %b" % (len(named), named, len(payload), payload)

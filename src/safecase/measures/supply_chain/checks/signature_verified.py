@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from safecase.checks import Context, check
 from safecase.errors import CollectError
+from safecase.measures.supply_chain.signing.listing import differences
 from safecase.readers.model_signatures import (
     WHOLE,
     Key,
     NotRead,
     Statement,
-    digest_of_file,
     read_bundle,
     read_key,
     read_statement,
@@ -24,20 +23,7 @@ from safecase.readers.text import shown
 from safecase.service.subjects import Model
 from safecase.vocabulary import Finding, Place
 
-MOST_FILES = 50_000
 MOST_TOLD = 20
-OF_GIT = frozenset({".git", ".gitattributes", ".github", ".gitignore"})
-PROSE = (".md", ".rst")
-PROSE_NAMES = frozenset({"LICENSE", "LICENCE", "NOTICE"})
-
-
-class Difference(NamedTuple):
-    """A file that is not as the signature has it."""
-
-    rule: str
-    name: str
-    told: str
-    mend: str
 
 
 @check(
@@ -90,7 +76,8 @@ def signature_verified(model: Model, ctx: Context) -> Iterator[Finding]:
     try:
         bundle_path = ctx.path(declared.signature)
         statement, key = _statement(bundle_path, ctx)
-        differences = list(_differences(ctx.path(model.path), bundle_path, statement, ctx))
+        step = partial(_in_time, ctx)
+        told = list(differences(ctx.path(model.path), bundle_path, statement, step=step))
     except NotRead as why:
         yield _not_read(model, declared.signature, why)
         return
@@ -101,16 +88,21 @@ def signature_verified(model: Model, ctx: Context) -> Iterator[Finding]:
         message = f"{shown(model.path)} cannot be read: {why.strerror}"
         yield signature_verified.unknown(model, message, rule="unread", place=place, mend="correct its path")
         return
-    for one in differences[:MOST_TOLD]:
+    for one in told[:MOST_TOLD]:
         yield signature_verified.failed(
             model, one.told, rule=one.rule, key=one.name, place=Place(file=_inside(model.path, one.name)), mend=one.mend
         )
-    if len(differences) > MOST_TOLD:
-        message = f"{len(differences) - MOST_TOLD} more files differ, and are not listed"
+    if len(told) > MOST_TOLD:
+        message = f"{len(told) - MOST_TOLD} more files differ, and are not listed"
         yield signature_verified.failed(model, message, rule="more", place=place, mend="fetch the model anew")
-    if not differences:
+    if not told:
         message = f"{len(statement.files)} files are as {shown(key.name)} signed them, and no other is there"
         yield signature_verified.passed(model, message, place=Place(file=declared.signature))
+
+
+def _in_time(ctx: Context, _: str) -> None:
+    if ctx.remaining() <= 0:
+        raise CollectError("no time is left to hash all files", mend="raise settings.check_seconds")
 
 
 def _statement(bundle_path: Path, ctx: Context) -> tuple[Statement, Key]:
@@ -141,62 +133,5 @@ def _not_read(model: Model, signature: str, why: NotRead) -> Finding:
     return signature_verified.failed(model, message, rule="signature", place=place, mend=mend)
 
 
-def _differences(model: Path, bundle: Path, statement: Statement, ctx: Context) -> Iterator[Difference]:
-    """Compare the folder (or the file) with the list, in the order of names."""
-    here = _files(model, bundle)
-    signed = {file.name: file for file in statement.files}
-    for name in sorted(here | signed.keys()):
-        file = signed.get(name)
-        path = model if name == WHOLE else model / name
-        if ctx.remaining() <= 0:
-            raise CollectError("no time is left to hash all files", mend="raise settings.check_seconds")
-        if file is None:
-            if not _may_be_unsigned(name, statement):
-                yield Difference("added", name, f"{shown(name)} is not signed, and lies in the model", _ADDED)
-        elif name not in here:
-            yield Difference("missing", name, f"{shown(name)} was signed, and is not there", _FETCH)
-        elif path.is_symlink() or not path.is_file():
-            yield Difference("link", name, f"{shown(name)} is a link, and may be another file tomorrow", _LINK)
-        elif digest_of_file(path, file.algorithm) != file.digest:
-            yield Difference("changed", name, f"{shown(name)} is not what was signed", _FETCH)
-
-
-def _files(model: Path, bundle: Path) -> set[str]:
-    """Name all files of a model but its signature, links and hidden ones too."""
-    if not model.is_dir():
-        return {WHOLE} if model.exists() else set()
-    found: set[str] = set()
-    for folder, folders, names in os.walk(model, onerror=_raise):
-        here = Path(folder)
-        if here == model and ".git" in folders:
-            folders.remove(".git")
-        linked = [name for name in folders if (here / name).is_symlink()]
-        for name in (*names, *linked):
-            path = here / name
-            if not (path.name == bundle.name and path.resolve() == bundle):
-                found.add(path.relative_to(model).as_posix())
-        if len(found) > MOST_FILES:
-            raise CollectError(f"more than {MOST_FILES} files in {shown(model.name)}", mend="name a smaller folder")
-    return found
-
-
-def _raise(why: OSError) -> None:
-    raise why
-
-
-def _may_be_unsigned(name: str, statement: Statement) -> bool:
-    """Git's own files, and what people read if its signer left it out; never what a program might load."""
-    first = name.partition("/")[0]
-    if first in OF_GIT:
-        return True
-    left_out = any(name == path or name.startswith(path.rstrip("/") + "/") for path in statement.ignored)
-    return left_out and (name.lower().endswith(PROSE) or name.rpartition("/")[2] in PROSE_NAMES)
-
-
 def _inside(folder: str, name: str) -> str:
     return folder if name == WHOLE else f"{folder.rstrip('/')}/{name}"
-
-
-_FETCH = "do not load the model: fetch it anew from where it was signed, and find out who changed it here"
-_ADDED = "take it out of the folder, or have the whole folder signed again by who answers for it"
-_LINK = "put the file itself there"
