@@ -81,6 +81,13 @@ def test_a_file_that_changed_is_missing_or_was_added_is_told(model: Path) -> Non
         (".gitattributes", b"*.bin filter=lfs\n", False),
         (".github/weights.bin", b"\x80\x04K\x01.", True),
         (".github/run.py", b"import os\n", True),
+        (".github/x.txt", b"cos\nsystem\n(S'true'\ntR.", True),
+        (".github/conf.yaml", b"\x80\x04K\x01.", True),
+        (".github/pytorch_model", b"cos\nsystem\n(S'true'\ntR.", True),
+        (".github/run", b"#!/bin/sh\ntrue\n", True),
+        (".git/w.safetensors", b"\x02\0\0\0\0\0\0\0{}", True),
+        (".git/HEAD", b"ref: refs/heads/main\n", False),
+        (".git/objects/ab/cdef", b"\x78\x9c123", False),
         (".gitignore/model.safetensors", b"", True),
         ("README.md", b"# Guide\n", True),
     ],
@@ -90,6 +97,12 @@ def test_nothing_that_is_loaded_hides_behind_a_name_of_gits(model: Path, name: s
     (model / name).parent.mkdir(parents=True, exist_ok=True)
     (model / name).write_bytes(content)
     assert bool(verified(model, public).differences) is told
+
+
+def test_a_folder_of_gits_that_is_a_link_is_told(model: Path) -> None:
+    public = signed(model)
+    (model / ".git").symlink_to("/etc")
+    assert [d.name for d in verified(model, public).differences] == [".git"]
 
 
 def test_a_signature_by_another_key_does_not_count(model: Path) -> None:

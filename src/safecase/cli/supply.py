@@ -10,6 +10,7 @@ import click
 
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "scan": ("supply_scan:scan", "Look inside model files without loading them."),
+    "bom": ("supply_bom:bom", "A bill of materials of models: CycloneDX, SPDX."),
     "convert": ("supply_convert:convert", "Weights out of a pickle, into safetensors."),
     "sign": ("supply_signing:sign", "Sign a model, every file of it."),
     "verify": ("supply_signing:verify", "Verify who signed a model, and that it is as it was signed."),
@@ -41,6 +42,7 @@ EPILOG = """\b
 Examples:
   safecase supply scan models/
   safecase supply scan model.pkl --format sarif -o scan.sarif
+  safecase supply bom models/ --format cyclonedx -o bom.cdx.json
   safecase supply convert model.pt model.safetensors
   safecase supply firewall --store models-store
   safecase supply vendors

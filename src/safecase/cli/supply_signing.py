@@ -41,7 +41,9 @@ def sign(
     from safecase.measures.supply_chain.signing.sign import read_private_key
     from safecase.measures.supply_chain.signing.sign import sign as make
 
-    password = os.environ[password_env].encode() if password_env and password_env in os.environ else None
+    if password_env and password_env not in os.environ:
+        raise click.UsageError(f"the variable {password_env} is not set")
+    password = os.environ[password_env].encode() if password_env else None
     certificates: Any = ()
     if chain is not None:
         from safecase.measures.supply_chain.signing.certificates import read_roots
@@ -79,7 +81,8 @@ def verify(
     A certificate counts by its chain to a root that you give, its time and its identity. Whether it was withdrawn, and
     whether a transparency log has the signature, is not looked at.
 
-    Exit codes: 0 signed and unchanged, 1 not, 3 of a form that is not verified here.
+    Exit codes: 0 signed and unchanged, 1 not, 3 of a form that is not verified
+    here, or a certificate and no root to hold it against.
 
     \b
     Examples:

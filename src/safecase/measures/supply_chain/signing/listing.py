@@ -14,6 +14,12 @@ from safecase.readers.text import shown
 
 MOST_FILES: Final = 50_000
 OF_GIT: Final = frozenset({".git", ".gitattributes", ".github", ".gitignore"})
+LAYOUT: Final = frozenset(
+    {
+        "objects", "refs", "logs", "hooks", "info", "branches", "lfs", "modules", "worktrees", "index", "HEAD",
+        "config", "description", "packed-refs", "ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "COMMIT_EDITMSG", "shallow",
+    }
+)  # fmt: skip
 PLAIN: Final = frozenset({"", ".md", ".rst", ".txt", ".yml", ".yaml"})
 """Suffixes of files of git's that no loader takes for a model, code or a setting of one."""
 PROSE: Final = (".md", ".rst")
@@ -40,9 +46,11 @@ def files_of(model: Path, bundle: Path) -> set[str]:
     found: set[str] = set()
     for folder, folders, names in os.walk(model, onerror=_raise):
         here = Path(folder)
-        if here == model and ".git" in folders:
-            folders.remove(".git")
         linked = [name for name in folders if (here / name).is_symlink()]
+        if here == model / ".git":
+            # What git itself keeps there; anything else is a file like any other.
+            folders[:] = [name for name in folders if name not in LAYOUT]
+            names = [name for name in names if name not in LAYOUT]
         for name in (*names, *linked):
             path = here / name
             if not (path.name == bundle.name and path.resolve() == bundle.resolve()):
@@ -79,9 +87,19 @@ def _may_be_unsigned(name: str, path: Path, statement: Statement) -> bool:
         return False
     if name.partition("/")[0] in OF_GIT:
         # The list of what was left out is the signer's, or an attacker's: weights do not hide behind such a name.
-        return path.suffix.lower() in PLAIN and not formats.is_weight_file(path)
+        return path.suffix.lower() in PLAIN and _is_prose(path)
     left_out = any(name == one or name.startswith(one.rstrip("/") + "/") for one in statement.ignored)
     return left_out and (name.lower().endswith(PROSE) or name.rpartition("/")[2] in PROSE_NAMES)
+
+
+def _is_prose(path: Path) -> bool:
+    """Say whether a file is text that nobody starts: no pickle in letters, no script."""
+    try:
+        kind = formats.identify(path).name
+        with path.open("rb") as file:
+            return kind in ("text", "empty") and not file.read(2).startswith(b"#!")
+    except (CollectError, OSError):
+        return False
 
 
 def _raise(why: OSError) -> None:
