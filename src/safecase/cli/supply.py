@@ -10,6 +10,7 @@ import click
 
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "scan": ("supply_scan:scan", "Look inside model files without loading them."),
+    "provenance": ("supply_provenance:provenance", "Where each model comes from, against the policy."),
     "bom": ("supply_bom:bom", "A bill of materials of models: CycloneDX, SPDX."),
     "convert": ("supply_convert:convert", "Weights out of a pickle, into safetensors."),
     "sign": ("supply_signing:sign", "Sign a model, every file of it."),

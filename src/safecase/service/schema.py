@@ -179,7 +179,7 @@ class DatasetBlock(Noun, frozen=True):
     protected_attributes: Names = ()
     label: Annotated[str, Meta(description="The column that holds what is to be predicted.")] = ""
     license: str = ""
-    source: Annotated[str, Meta(description="Where exactly: a URL, `hf:org/name@commit`, or who collected it how.")] = ""
+    source: Annotated[str, Meta(description="Where exactly: a URL, `hf:org/name@commit`, or who made it how.")] = ""
     collected: Annotated[Day | None, Meta(description="The day on which it was collected or fetched.")] = None
     legal_basis: Annotated[str, Meta(description="Why personal data may be in it: consent, contract, law, ….")] = ""
     derived_from: Annotated[Names, Meta(description="Ids of the data sets that it was made of.")] = ()
@@ -340,6 +340,10 @@ class SupplyChainBlock(Noun, frozen=True):
         Names, Meta(description="Approved sources of models: `hf:org`, `hf:org/name`, a URL's start, a vendor's id.")
     ] = ()
     signers: Annotated[Names, Meta(description="Public keys (PEM files) whose signatures on models count.")] = ()
+    roots: Annotated[Names, Meta(description="Root certificates (PEM files) for signatures by certificate.")] = ()
+    identities: Annotated[Names, Meta(description="Who may sign by certificate: `mail@x`, or `issuer|mail@x`.")] = ()
+    licences: Annotated[Names, Meta(description="Licences that may be used, as SPDX ids: `Apache-2.0`.")] = ()
+    formats: Annotated[Names, Meta(description="Formats that model files may have: `safetensors`, `onnx`.")] = ()
     bom: Annotated[str, Meta(description="The bill of materials that is handed out (CycloneDX JSON).")] = ""
 
 

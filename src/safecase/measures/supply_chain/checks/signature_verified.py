@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from safecase.checks import Context, check
 from safecase.errors import CollectError
 from safecase.measures.supply_chain.signing.listing import differences
+from safecase.measures.supply_chain.signing.verify import signed_by
 from safecase.readers.model_signatures import (
     WHOLE,
-    Key,
     NotRead,
     Statement,
     read_bundle,
     read_key,
-    read_statement,
-    signer,
 )
 from safecase.readers.text import shown
 from safecase.service.subjects import Model
@@ -49,8 +48,10 @@ def signature_verified(model: Model, ctx: Context) -> Iterator[Finding]:
     file that differs, is missing, was added or is a link fails. Only the signature, git's own files, and prose that
     the signer left out may be there without being signed. A model without a signature fails.
 
-    Signatures by a certificate (keyless, by Fulcio), digests by BLAKE3 and lists of parts of files are not verified in
-    this release, and are unknown. Nobody is asked whether a key was withdrawn: take it out of `supply_chain.signers`.
+    Signatures by a certificate count where the chain leads to one of `supply_chain.roots` today and the identity is one
+    of `supply_chain.identities`; a transparency log is not asked, so that short-lived certificates (keyless, by Fulcio)
+    fail once they have ended. Digests by BLAKE3 and lists of parts of files are not verified in this release, and are
+    unknown. Nobody is asked whether a key was withdrawn: take it out of `supply_chain.signers`.
 
     ## How to mend it
     Sign the folder where the model is made, keep the private key in a key store, and hand out the public one:
@@ -75,7 +76,7 @@ def signature_verified(model: Model, ctx: Context) -> Iterator[Finding]:
         return
     try:
         bundle_path = ctx.path(declared.signature)
-        statement, key = _statement(bundle_path, ctx)
+        statement, signer = _statement(bundle_path, ctx)
         step = partial(_in_time, ctx)
         told = list(differences(ctx.path(model.path), bundle_path, statement, step=step))
     except NotRead as why:
@@ -96,7 +97,7 @@ def signature_verified(model: Model, ctx: Context) -> Iterator[Finding]:
         message = f"{len(told) - MOST_TOLD} more files differ, and are not listed"
         yield signature_verified.failed(model, message, rule="more", place=place, mend="fetch the model anew")
     if not told:
-        message = f"{len(statement.files)} files are as {shown(key.name)} signed them, and no other is there"
+        message = f"{len(statement.files)} files are as {shown(signer)} signed them, and no other is there"
         yield signature_verified.passed(model, message, place=Place(file=declared.signature))
 
 
@@ -105,22 +106,23 @@ def _in_time(ctx: Context, _: str) -> None:
         raise CollectError("no time is left to hash all files", mend="raise settings.check_seconds")
 
 
-def _statement(bundle_path: Path, ctx: Context) -> tuple[Statement, Key]:
-    """Give what was signed and by which key, or say why not: NotRead, or CollectError."""
+def _statement(bundle_path: Path, ctx: Context) -> tuple[Statement, str]:
+    """Give what was signed and by whom, or say why not: NotRead, or CollectError."""
+    policy = ctx.manifest.supply_chain
     bundle = read_bundle(bundle_path)
-    if bundle.keyless:
-        raise NotRead("it was made with a certificate (keyless)", known_form=True)
-    names = ctx.manifest.supply_chain.signers
-    if not names:
+    if not bundle.keyless and not policy.signers:
         raise CollectError(
             "supply_chain.signers names no key, so that no signature counts",
             mend="put the public key of who signs into a PEM file, and name it under supply_chain.signers",
         )
-    keys = [read_key(ctx.path(name), name) for name in names]
-    key = signer(bundle, keys)
-    if key is None:
-        raise NotRead("none of the keys in supply_chain.signers has made it")
-    return read_statement(bundle), key
+    roots: list[Any] = []
+    if bundle.keyless and policy.roots:
+        from safecase.measures.supply_chain.signing.certificates import read_roots
+
+        roots = [one for name in policy.roots for one in read_roots(ctx.path(name), name)]
+    keys = [read_key(ctx.path(name), name) for name in policy.signers]
+    statement, name, _ = signed_by(bundle_path, keys, roots, policy.identities, ctx.now)
+    return statement, name
 
 
 def _not_read(model: Model, signature: str, why: NotRead) -> Finding:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from safecase.checks import Context, check
 from safecase.errors import CollectError
+from safecase.measures.supply_chain.provenance import owner_mistaken_for
 from safecase.measures.supply_chain.sources import COMMIT, Source, approval, normalised, pinned, source_of
 from safecase.readers.model_loads import MOST_BYTES, Load, NotPython, loads_in
 from safecase.readers.text import shown
@@ -41,6 +42,9 @@ def source_approved(repository: Repository, ctx: Context) -> Iterator[Finding]:
     behind `@`, or by `sha256`. Where it is one file that lies here, its bytes must have that digest. For a model
     behind an API, a version that the provider keeps (a day or a number in its name) is what can be had. What was made
     here and lies in the repository is pinned by its commit.
+
+    An owner whose name is a slip of the finger, or a few letters that look alike, away from an approved or a well-known
+    one fails, unless it is approved itself.
 
     Then the Python files and notebooks of the repository are parsed, not run: `from_pretrained`, `hf_hub_download`,
     `snapshot_download`, `pipeline` and their like. A repository that is written there must be approved in the same
@@ -103,6 +107,10 @@ def _of_model(subject: Repository, ctx: Context, model: ModelBlock, index: int) 
         else:
             mend = "examine the source, then list it under supply_chain.sources, or its vendor with approved_until"
             yield source_approved.failed(subject, message, rule="source", key=model.id, place=place, mend=mend)
+    if other := owner_mistaken_for(source, ctx.manifest):
+        message = f"{model.id} comes from {shown(source.name)}, whose owner looks like {shown(other)} and is another"
+        mend = "if it is the one you mean, list it under supply_chain.sources; else correct the name"
+        yield source_approved.failed(subject, message, rule="lookalike", key=model.id, place=place, mend=mend)
     yield _pinned(subject, ctx, model, source, place)
 
 
