@@ -198,3 +198,11 @@ def test_what_is_no_regular_file_is_refused_and_does_not_count(tmp_path: Path) -
 def test_any_bytes_get_a_format(start: bytes, rest: bytes) -> None:
     content = start + rest
     assert identify_stream(io.BytesIO(content), len(content), "model.bin").name
+
+
+def test_a_program_is_a_model_only_under_the_name_of_one(tmp_path: Path) -> None:
+    for name, wanted in (("run", False), ("uv", False), ("pytorch_model.bin", True), ("weights.pt", True)):
+        (tmp_path / name).write_bytes(b"\x7fELF\x02\x01\x01" + bytes(200))
+        assert is_weight_file(tmp_path / name) is wanted, name
+    (tmp_path / "ci").write_bytes(b"#!/usr/bin/env bash\n" + b"make test\n" * 9)
+    assert not is_weight_file(tmp_path / "ci")

@@ -73,6 +73,7 @@ _NOT_MODELS: Final = frozenset(
         "tf_checkpoint_index", "tf_checkpoint_data", "coreml_package",
     }
 )  # fmt: skip
+_PROGRAMS: Final = frozenset({"program", "other_archive", "python_package", "java_package"})
 _SAFE: Final = frozenset(
     {
         "safetensors", "gguf", "onnx", "npy", "npz", "xgboost_json", "xgboost_ubj", "lightgbm", "tflite", "pmml",
@@ -215,9 +216,10 @@ def looks_like_weights(path: Path, prefix: bytes) -> bool:
     """Say by its first 64 bytes whether a file without a telling suffix is a model or a pickle."""
     kind, _ = _magic(prefix)
     if kind in ("zip?", "xml?", "hdf5", "compressed"):
-        return identify(path).name not in _NOT_MODELS
+        return identify(path).name not in _NOT_MODELS | _PROGRAMS
     if kind != "unknown":
-        return kind not in _NOT_MODELS
+        # A program without a suffix is a program; only under the name of a model is it one in disguise.
+        return kind not in _NOT_MODELS | _PROGRAMS
     # Text files begin with letters that are opcodes, too: only a header or a name to import makes a pickle of them.
     telling = prefix[:1] == b"\x80" or prefix[8:9] == b"{" or _IMPORTS.search(prefix) is not None
     return telling and _by_opcodes(prefix, 0, path.name)[0] != "unknown"
