@@ -164,6 +164,7 @@ class ModelBlock(Noun, frozen=True):
     adapters: Annotated[Names, Meta(description="Adapters (LoRA and others) that are loaded onto it.")] = ()
     card: Annotated[str, Meta(description="Its model card, a file (Markdown).")] = ""
     signature: Annotated[str, Meta(description="Its signature, a Sigstore bundle file (model-signing).")] = ""
+    provenance: Annotated[str, Meta(description="How it was built: SLSA statements in DSSE envelopes, a file.")] = ""
 
 
 class DatasetBlock(Noun, frozen=True):
@@ -342,6 +343,7 @@ class SupplyChainBlock(Noun, frozen=True):
     signers: Annotated[Names, Meta(description="Public keys (PEM files) whose signatures on models count.")] = ()
     roots: Annotated[Names, Meta(description="Root certificates (PEM files) for signatures by certificate.")] = ()
     identities: Annotated[Names, Meta(description="Who may sign by certificate: `mail@x`, or `issuer|mail@x`.")] = ()
+    builders: Annotated[Names, Meta(description="Builders whose statements count: SLSA builder ids.")] = ()
     licences: Annotated[Names, Meta(description="Licences that may be used, as SPDX ids: `Apache-2.0`.")] = ()
     formats: Annotated[Names, Meta(description="Formats that model files may have: `safetensors`, `onnx`.")] = ()
     bom: Annotated[str, Meta(description="The bill of materials that is handed out (CycloneDX JSON).")] = ""
