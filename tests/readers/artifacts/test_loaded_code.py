@@ -42,3 +42,24 @@ def test_where_code_lies_decides_whether_it_is_a_models(files: dict[str, str], w
 def test_a_source_that_is_named_by_itself_is_judged(tmp_path: Path) -> None:
     (tmp_path / "tool.py").write_text(BAD)
     assert next(iter(scan_paths([str(tmp_path / "tool.py")], Options()))).verdict == "malicious"
+
+
+ELF = b"\x7fELF\x02\x01\x01" + bytes(200)
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        ({"lib.so": ELF}, "suspicious"),
+        ({"lib.so": ELF, "model.safetensors": b"\x02\0\0\0\0\0\0\0{}"}, "suspicious"),
+        ({"pkg/__init__.py": b"", "pkg/fast.so": ELF}, "clean"),
+        ({"pyproject.toml": b"", "bin/tool": ELF, "models/m.safetensors": b"\x02\0\0\0\0\0\0\0{}"}, "clean"),
+        ({"Makefile": b"", "bin/tool": ELF, "models/m.pkl": b"\x80\x04K\x01.", "models/lib.so": ELF}, "suspicious"),
+        ({"Makefile": b"", "models/pytorch_model.bin": ELF}, "malicious"),
+    ],
+)
+def test_programs_belong_to_software_and_not_to_models(files: dict[str, bytes], wanted: str, tmp_path: Path) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    assert next(iter(scan_paths([str(tmp_path)], Options()))).verdict == wanted

@@ -140,10 +140,13 @@ class _Scanner:
         self._cache = cache
         self._step = step
         self._policy = Policy(options.allow)
+        self._programs: list[tuple[str, Found]] = []
+        """Programs below a folder: whether they belong to a model is known once all of it was seen."""
 
     def scan(self, path: str) -> Scan:
         started = time.monotonic()
         findings = _Findings()
+        self._programs.clear()
         files: list[ScannedFile] = []
         beside: dict[str, str] = {}
         tells = False
@@ -164,6 +167,8 @@ class _Scanner:
             tells = tells or found.format in TELLING
         if tells:
             _judge_together(path, beside, findings)
+        for program in self._programs_of_models(beside):
+            findings.add(program)
         return Scan(
             path=_readable(path),
             verdict=worst_of(f.says for f in findings.kept()),
@@ -174,6 +179,18 @@ class _Scanner:
             seconds=round(time.monotonic() - started, 4),
             left_out=findings.left_out(),
         )
+
+    def _programs_of_models(self, beside: Mapping[str, str]) -> Iterator[Found]:
+        """A folder of models needs no programs; a program that has models with it, or is installed, has its own."""
+        if not self._programs:
+            return
+        from safecase.readers.artifacts import loaded_code
+
+        wanted = set(beside)
+        if loaded_code.is_software(wanted):
+            models = {r.rpartition("/")[0] for r, path in beside.items() if _is_named_as_weights(path)}
+            wanted = set(loaded_code.below_models(wanted, models))
+        yield from (found for relative, found in self._programs if relative in wanted)
 
     def _is_excluded(self, relative: str) -> bool:
         return any(
@@ -207,7 +224,10 @@ class _Scanner:
             sha256 = _hash(leaf.path)
         problems = tuple(_that_matter(report, leaf))
         for problem in problems:
-            findings.add(_found(problem, leaf.path))
+            if leaf.relative and problem.rule.startswith("program.") and not _is_named_as_weights(leaf.path):
+                self._programs.append((leaf.relative, _found(problem, leaf.path)))
+            else:
+                findings.add(_found(problem, leaf.path))
         return ScannedFile(
             file=_readable(leaf.path),
             format=report.format.name,
@@ -282,6 +302,10 @@ def _that_matter(report: look.ArtifactReport, leaf: trees.Leaf) -> Iterator[Prob
         beside = problem.rule in ("format.unknown", "format.empty") and leaf.relative and not named_so
         if not beside:
             yield problem
+
+
+def _is_named_as_weights(path: str) -> bool:
+    return Path(path).suffix.lower() in formats.OPENED
 
 
 def _is_blob_of_a_hub_cache(leaf: trees.Leaf) -> bool:

@@ -27,6 +27,10 @@ _CLASSES: Final = re.compile(
 """What hubs, servers and libraries look for in a source, and then make an instance of."""
 
 _PACKAGES: Final = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
+_SOFTWARE: Final = re.compile(
+    r"(\A|/)(pyproject\.toml|setup\.py|setup\.cfg|package\.json|go\.mod|Cargo\.toml|Makefile|pom\.xml|pyvenv\.cfg"
+    r"|[^/]+\.dist-info/[^/]+|__init__\.py)\Z"
+)
 _MOST_SEARCHED: Final = 1024 * 1024
 _DEEPEST: Final = 3
 """Folders between a model's configuration and code that counts as its own."""
@@ -38,19 +42,38 @@ def is_loaded(path: str, content: bytes) -> bool:
 
 
 def beside_models(paths: Collection[str], models: Collection[str]) -> list[str]:
-    """Give the sources below folders of models; `models` are those that hold a model's configuration.
+    """Give the sources below folders of models; `models` are those that hold a model's configuration."""
+    return [path for path in below_models(paths, models) if path.endswith(".py")]
 
-    A package that is installed has such files, too (test data, templates): below its own root nothing is loaded.
+
+def below_models(paths: Collection[str], models: Collection[str]) -> list[str]:
+    """Give what lies in folders of models, or not far below them.
+
+    A package that is installed has such files, too (test data, templates): below its own root nothing is a model's.
     """
     packages = {posixpath.dirname(path) for path in paths if posixpath.basename(path) in _PACKAGES}
     found = []
+    known = frozenset(paths)
     for path in paths:
-        if not path.endswith(".py"):
-            continue
         above = _above(posixpath.dirname(path))
+        if _is_compiled_beside_its_source(path, known):
+            continue
         if any(folder in models for folder in above[: _DEEPEST + 1]) and not any(f in packages for f in above):
             found.append(path)
     return found
+
+
+def _is_compiled_beside_its_source(path: str, known: Collection[str]) -> bool:
+    """Python keeps what it compiled in `__pycache__`, by the name of the source."""
+    folder, _, name = path.rpartition("/")
+    above, _, last = folder.rpartition("/")
+    source = name.partition(".")[0] + ".py"
+    return last == "__pycache__" and (f"{above}/{source}" if above else source) in known
+
+
+def is_software(paths: Collection[str]) -> bool:
+    """Say whether files are those of a program that is built, installed or worked on: it has programs of its own."""
+    return any(_SOFTWARE.search(path) for path in paths)
 
 
 def _above(folder: str) -> list[str]:

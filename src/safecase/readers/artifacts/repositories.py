@@ -169,6 +169,9 @@ class _Folder:
         """Weights need no native code, and nothing that Python runs at its start."""
         if not any(n.lower().endswith(_WEIGHTS) or posixpath.basename(n).lower() in _MARKS for n in names):
             return
+        if loaded_code.is_software(names):
+            models = {posixpath.dirname(n) for n in names if n.lower().endswith(_WEIGHTS) or self._is_model(n)}
+            names = loaded_code.below_models(names, models)
         for name in names:
             last = posixpath.basename(name).lower()
             if _NATIVE.search(last):

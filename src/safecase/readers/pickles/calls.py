@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from safecase.readers.artifacts.report import FileVerdict
+from safecase.readers.artifacts.report import FileVerdict, Problems
 from safecase.readers.pickles import opcodes
 from safecase.readers.pickles.arrays import is_array_wrapper, raw_array
 from safecase.readers.pickles.bombs import uses_up_too_much
@@ -183,12 +183,21 @@ class Judge(Calls):
         fork = Machine(machine.stream, machine.size, self.session, self)
         fork.stack, fork.below = list(machine.stack[-FORK_OPCODES:]), [list(s[-8:]) for s in machine.below[-8:]]
         fork.memo, fork.protocol = _Overlay(machine.memo), machine.protocol
+        session = self.session
+        problems, known, called = session.problems, dict(session.globals), dict(session.called)
+        session.problems = Problems()
         try:
             opcodes.run(fork, FORK_OPCODES)
         except (Broken, Exhausted):
             pass
         finally:
             machine.stream.seek(here)
+            # Numbers may look like harmless opcodes; without a name they can do nothing.
+            told = [p for p in session.problems.all() if p.says == "malicious"] if session.globals != known else []
+            session.problems = problems
+            session.problems.put_all(told)
+            if not told:
+                session.globals, session.called = known, called
 
 
 class _Overlay(dict[int, Value]):
