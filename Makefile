@@ -15,7 +15,7 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo demo-hardened test heavy check lint types imports docs docs-check docs-site self format lock bench clean dev
+.PHONY: help demo demo-hardened test heavy fuzz check lint types imports docs docs-check docs-site self format lock bench clean dev
 
 help: ## this page
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,9 @@ test: $(READY) ## every test, in parallel
 
 heavy: .heavy/.ready ## tests against real frameworks of machine learning, in an environment of their own
 	.heavy/bin/python -m pytest -p no:cacheprovider -n auto --dist loadgroup -m heavy $(ARGS)
+
+fuzz: $(READY) ## damaged files for every reader of artifacts, for a minute (ARGS='--seconds 600 FOLDER')
+	$(BIN)/python tools/fuzz_readers.py $(ARGS)
 
 check: $(READY) lint types imports docs-check ## lint, strict types, import directions, docs drift
 
