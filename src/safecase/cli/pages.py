@@ -296,6 +296,19 @@ def _word(wanted: str) -> Page | None:
     return Page(wanted, "word", text, f"{wanted}\n\n{text}\n") if text else None
 
 
+def _rule(wanted: str) -> Page | None:
+    """A rule of `safecase supply scan`."""
+    from safecase.readers.artifacts.rules import UnknownRuleError, rule
+
+    try:
+        row = rule(wanted)
+    except (UnknownRuleError, ValueError):
+        return None
+    told = ", ".join((*row.cwe, *row.references))
+    lines = [f"{wanted}  (rule of safecase supply scan)", "", row.why, "", f"To mend it: {row.mend}", "", told, ""]
+    return Page(wanted, "rule", row.why, "\n".join(lines))
+
+
 def _key(wanted: str) -> Page | None:
     from safecase.service.keys import key_page
 
@@ -306,6 +319,7 @@ def _key(wanted: str) -> Page | None:
 _FINDERS = (
     _control,
     _check,
+    _rule,
     _threat,
     _exit_code,
     _measure,

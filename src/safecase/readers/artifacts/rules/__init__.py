@@ -34,6 +34,8 @@ class UnknownRuleError(LookupError):
 def rule(name: str) -> Rule:
     """Give the row of a rule such as `zip.duplicate`; raises `UnknownRuleError`."""
     try:
+        if not name.partition(".")[0].isidentifier():
+            raise KeyError(name)
         return family(name.partition(".")[0])[name]
     except (KeyError, FileNotFoundError):
         raise UnknownRuleError(name) from None
