@@ -298,6 +298,8 @@ def _word(wanted: str) -> Page | None:
 
 def _rule(wanted: str) -> Page | None:
     """A rule of `safecase supply scan`."""
+    if "." not in wanted:
+        return None
     from safecase.readers.artifacts.rules import UnknownRuleError, rule
 
     try:
