@@ -14,7 +14,7 @@ from safecase.vocabulary import Finding
 MOST_NAMED = 5
 
 
-@check("k8s.egress", control="IN-07", severity="high", reads=("infrastructure.egress",))
+@check("k8s.egress", control="IN-07", severity="high", version=2, reads=("infrastructure.egress",))
 def egress_listed(workloads: Workloads, ctx: Context) -> Iterator[Finding]:
     """Every workload may open connections to the listed places only.
 

@@ -22,7 +22,7 @@ _TRIED = re.compile(
 """Where people try things: code that ought not to know production's data."""
 
 
-@check("env.static", control="IN-22", severity="high")
+@check("env.static", control="IN-22", severity="high", version=2)
 def environments_apart(repository: Repository, ctx: Context) -> Iterator[Finding]:
     """Development, test and production share no credential, no store of data and no namespace.
 

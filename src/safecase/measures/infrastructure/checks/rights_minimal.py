@@ -21,7 +21,7 @@ ANYBODY = {
 }
 
 
-@check("rbac.static", control="IN-03", severity="high")
+@check("rbac.static", control="IN-03", severity="high", version=2)
 def rights_minimal(workloads: Workloads, ctx: Context) -> Iterator[Finding]:
     """No role of the service has wildcard rights or rights that lead to others, and nobody unknown is given one.
 

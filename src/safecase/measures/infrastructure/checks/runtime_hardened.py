@@ -18,7 +18,7 @@ _MAKES_PODS = frozenset({"containers", "container", "podSpec", "podTemplate", "p
 _JUDGES = ("kyverno.io", "gatekeeper.sh", "apiextensions.k8s.io", "admissionregistration.k8s.io")
 
 
-@check("k8s.pss", control="IN-11", severity="high")
+@check("k8s.pss", control="IN-11", severity="high", version=2)
 def runtime_hardened(workloads: Workloads, ctx: Context) -> Iterator[Finding]:
     """Every container runs without root, without added rights, on a read-only root and with a limit of memory.
 

@@ -21,7 +21,7 @@ MOST_NAMED = 10
 _REGISTRIES: dict[str, Registry] = {"python": "PyPI", "javascript": "npm"}
 
 
-@check("vuln.scan", control="UM-01", severity="high", files=("maintenance.advisories",))
+@check("vuln.scan", control="UM-01", severity="high", version=2, files=("maintenance.advisories",))
 def flaws_known(packages: Packages, ctx: Context) -> Iterator[Finding]:
     """No package is locked to a version with a publicly known flaw, and every package was judged.
 

@@ -49,7 +49,7 @@ class Look(NamedTuple):
     python: int
 
 
-@check("code.sink", control="AI-03", severity="high")
+@check("code.sink", control="AI-03", severity="high", version=2)
 def answers_not_trusted(repository: Repository, ctx: Context) -> Iterator[Finding]:
     """No answer of a model is run, becomes a query, or is put into a page as it is.
 

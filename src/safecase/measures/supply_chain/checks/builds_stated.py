@@ -33,7 +33,8 @@ def builds_stated(model: Model, ctx: Context) -> Iterator[Finding]:
     line), in SLSA's form 0.2 or 1. A statement counts if one of `supply_chain.signers` made its signature, its builder
     is one of `supply_chain.builders` (its id, or the beginning of it up to a `/` or `@`), and every weight file of the
     model has its SHA-256 among the statement's subjects. The level of a builder is what its maker proves of it: list
-    only builders whose level is enough. Certificates (keyless) and transparency logs are not verified here.
+    only builders whose level is enough. A model without any statement is unknown: nobody said anything of it.
+    Certificates (keyless) and transparency logs are not verified here.
 
     ## How to mend it
     Build in a pipeline that signs provenance, hand the statement out beside the model, and name the builder.
@@ -45,7 +46,7 @@ def builds_stated(model: Model, ctx: Context) -> Iterator[Finding]:
     if model.declared is None or not model.declared.provenance:
         message = f"{shown(model.path)} bears no statement of how it was built"
         mend = "name the file with SLSA provenance under models[].provenance"
-        yield builds_stated.failed(model, message, rule="slsa.missing", place=place, mend=mend)
+        yield builds_stated.unknown(model, message, rule="slsa.missing", place=place, mend=mend)
         return
     named = model.declared.provenance
     try:

@@ -31,6 +31,7 @@ _FOR_DEVELOPERS = re.compile(
     "bom.build",
     control="SC-01",
     severity="medium",
+    version=2,
     reads=("models", "datasets", "ai.system_prompts", "supply_chain.bom", "service.id"),
     files=("supply_chain.bom", "models.file", "datasets.file", "ai.system_prompts"),
 )

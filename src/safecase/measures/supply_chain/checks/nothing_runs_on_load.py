@@ -25,7 +25,7 @@ MOST_TOLD = 20
 """Findings of one file: who needs more than that deletes it."""
 
 
-@check("model.scan", control="SC-04", severity="critical", reads=("supply_chain.allow_globals",))
+@check("model.scan", control="SC-04", severity="critical", version=2, reads=("supply_chain.allow_globals",))
 def nothing_runs_on_load(model: Model, ctx: Context) -> Iterator[Finding]:
     """No model file carries something that would run when it is loaded.
 

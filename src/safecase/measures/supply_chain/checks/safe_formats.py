@@ -12,7 +12,7 @@ from safecase.service.subjects import Model
 from safecase.vocabulary import Finding, Place
 
 
-@check("model.format", control="SC-03", severity="high")
+@check("model.format", control="SC-03", severity="high", version=2)
 def safe_formats(model: Model, ctx: Context) -> Iterator[Finding]:
     """Model weights are in a format that cannot run code when they are loaded.
 

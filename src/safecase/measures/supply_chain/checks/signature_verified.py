@@ -29,6 +29,7 @@ MOST_TOLD = 20
     "sig.verify",
     control="SC-05",
     severity="high",
+    version=2,
     reads=("supply_chain.signers",),
     files=("models.signature", "supply_chain.signers", "models.file"),
 )

@@ -24,6 +24,7 @@ MOST_TOLD = 100
     "model.source",
     control="SC-02",
     severity="high",
+    version=2,
     reads=("models", "supply_chain"),
     files=("models.file",),
 )

@@ -93,7 +93,14 @@ _PLACEHOLDER = _words(
 )
 
 
-@check("vdp.lint", control="VH-03", severity="low", reads=("vulnerabilities",), files=("vulnerabilities.policy",))
+@check(
+    "vdp.lint",
+    control="VH-03",
+    severity="low",
+    version=2,
+    reads=("vulnerabilities",),
+    files=("vulnerabilities.policy",),
+)
 def disclosure_agreed(repository: Repository, ctx: Context) -> Iterator[Finding]:
     """A disclosure policy says what is in scope, how to report, when an answer comes, and that reporters are safe.
 

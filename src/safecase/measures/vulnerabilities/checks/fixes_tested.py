@@ -31,6 +31,7 @@ class Stand(NamedTuple):
     "fix.test",
     control="VH-06",
     severity="medium",
+    version=2,
     reads=("vulnerabilities.fixes", "testing.suites"),
     files=("testing.suites.file",),
 )
