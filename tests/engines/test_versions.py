@@ -44,6 +44,13 @@ def test_what_packaging_takes_for_a_version_is_one_and_nothing_else(text: str) -
     assert (pep440(text) is not None) == valid
 
 
+@pytest.mark.parametrize(
+    "text", ["0000000000000000000", "1" * 150, "1." * 60 + "1", "2!" + "0" * 30 + "1.0rc" + "9" * 40]
+)
+def test_a_version_of_many_digits_is_one(text: str) -> None:
+    assert (pep440(text) is not None) == bool(Version(text))
+
+
 def test_semantic_versions_come_in_the_order_of_the_standard() -> None:
     order = [
         "1.0.0-alpha",

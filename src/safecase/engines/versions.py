@@ -14,11 +14,11 @@ LONGEST = 200
 
 _PEP440 = re.compile(
     r"""\s*v?
-    (?:(?P<epoch>[0-9]{1,9})!)?
-    (?P<release>[0-9]{1,18}(?:\.[0-9]{1,18}){0,20})
-    (?:[-_.]?(?P<pre>alpha|a|beta|b|preview|pre|c|rc)[-_.]?(?P<pre_n>[0-9]{0,18}))?
-    (?:-(?P<post_dash>[0-9]{1,18})|[-_.]?(?P<post>post|rev|r)[-_.]?(?P<post_n>[0-9]{0,18}))?
-    (?:[-_.]?(?P<dev>dev)[-_.]?(?P<dev_n>[0-9]{0,18}))?
+    (?:(?P<epoch>[0-9]{1,200})!)?
+    (?P<release>[0-9]{1,200}(?:\.[0-9]{1,200}){0,100})
+    (?:[-_.]?(?P<pre>alpha|a|beta|b|preview|pre|c|rc)[-_.]?(?P<pre_n>[0-9]{0,200}))?
+    (?:-(?P<post_dash>[0-9]{1,200})|[-_.]?(?P<post>post|rev|r)[-_.]?(?P<post_n>[0-9]{0,200}))?
+    (?:[-_.]?(?P<dev>dev)[-_.]?(?P<dev_n>[0-9]{0,200}))?
     (?:\+(?P<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?
     \s*""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
