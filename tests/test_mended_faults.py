@@ -9,11 +9,11 @@ import pytest
 
 from safecase.checks import _bounded
 from safecase.engines.cvss import severity_of
-from safecase.measures.maintenance.flaws import name_of
 from safecase.measures.protection.answers import look_at
 from safecase.measures.supply_chain.checks import materials_listed
 from safecase.measures.vulnerabilities import regression
 from safecase.measures.vulnerabilities.checks import disclosure_agreed as disclosure_agreed_module
+from safecase.readers.known_flaws import name_of
 from safecase.readers.locks import read_file
 from safecase.readers.osv import read_bundle
 

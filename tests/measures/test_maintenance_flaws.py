@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from safecase.checks import Context
 from safecase.errors import CollectError
 from safecase.measures.maintenance.checks.flaws_known import flaws_known
-from safecase.measures.maintenance.flaws import Package, flaws_of
+from safecase.readers.known_flaws import Package, flaws_of
 from safecase.readers.osv import Advisory, Affected, Event, Range
 from safecase.service.read import read
 from safecase.service.subjects import Packages

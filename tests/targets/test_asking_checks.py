@@ -14,13 +14,13 @@ import pytest
 from safecase.checks import Context
 from safecase.errors import CollectError
 from safecase.measures.infrastructure.checks.strangers_refused import strangers_refused
-from safecase.measures.testing.asserts import Search, failed, matched, searches
 from safecase.measures.testing.checks.attacks_resisted import attacks_resisted
 from safecase.measures.testing.checks.business_set_passes import business_set_passes
 from safecase.readers.suites import Assert
 from safecase.service.schema import Endpoint as EndpointBlock
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Endpoint, Suite
+from safecase.targets.asserts import Search, failed, matched, searches
 from safecase.vocabulary import Finding
 from tests.targets.servers import Answers, Request, Response, completion, said, serving
 

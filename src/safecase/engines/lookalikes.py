@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 LONGEST: Final = 100
+SHORTEST: Final = 5
 _ALIKE: Final = str.maketrans(
     {
         "0": "o", "1": "l", "3": "e", "5": "s", "8": "b", "i": "l", "|": "l", "а": "a", "е": "e", "о": "o", "р": "p",
@@ -44,6 +45,40 @@ def distance(first: str, second: str, most: int = 3) -> int:
         if min(row) >= most:
             return most
     return min(most, row[-1])
+
+
+class Lookalikes:
+    """Many known names, indexed: whom of them a name is likely to be taken for, without comparing it with each."""
+
+    def __init__(self, known: Iterable[str], imitated: int) -> None:
+        """Take known names, the best known first; slips are looked for among the first `imitated`."""
+        names = [name.casefold() for name in known]
+        self._known = frozenset(names)
+        self._shapes: dict[str, str] = {}
+        for name in names:
+            self._shapes.setdefault(skeleton(name), name)
+        self._shortened: dict[str, list[str]] = {}
+        for name in names[:imitated]:
+            for short in _shortened(name):
+                self._shortened.setdefault(short, []).append(name)
+
+    def of(self, name: str) -> str:
+        """Give the known name that this one is one slip away from; empty where it is known itself, or like none."""
+        plain = name.casefold()
+        if plain in self._known:
+            return ""
+        if same := self._shapes.get(skeleton(name)):
+            return same
+        # Short names are near each other by chance.
+        if not SHORTEST <= len(plain) <= LONGEST:
+            return ""
+        # Two names are one slip apart only if they agree after losing one letter at the most.
+        near = {other for short in _shortened(plain) for other in self._shortened.get(short, ())}
+        return next((o for o in sorted(near) if len(o) >= SHORTEST and distance(plain, o, 2) < 2), "")
+
+
+def _shortened(name: str) -> set[str]:
+    return {name, *(name[:at] + name[at + 1 :] for at in range(len(name)))}
 
 
 def mistaken_for(name: str, known: Iterable[str]) -> str:

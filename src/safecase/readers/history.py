@@ -48,3 +48,11 @@ def unknown_to_git(root: Path, paths: tuple[str, ...]) -> tuple[str, ...]:
 
 def _literal(paths: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(path if path == "." else LITERAL + path for path in paths)
+
+
+def content_before(root: Path, path: str, moment: datetime) -> bytes | None:
+    """Give what a file held in the last commit of this branch before a moment; None where there is no such."""
+    commit = (ask_git(root, "rev-list", "-1", f"--before={moment.isoformat()}", "HEAD") or b"").decode(
+        "ascii", "replace"
+    )
+    return ask_git(root, "show", f"{commit.strip()}:./{path}") if commit.strip() else None

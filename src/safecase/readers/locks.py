@@ -8,6 +8,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -40,6 +41,8 @@ class Entry(Noun, frozen=True):
     source: Source = "index"
     insecure: bool = False
     """It is fetched without TLS."""
+    uploaded: datetime | None = None
+    """When the registry got the last of its files, where the lock tells it (uv, PEP 751)."""
 
 
 class PackageFile(Noun, frozen=True):
@@ -75,18 +78,25 @@ def read_file(root: Path, path: str) -> PackageFile:
 
     A name that tells nothing (`-r base.txt`) is read as a requirements file.
     """
-    reader = _reader_of(path) or (_wanted if path.endswith(".in") else _requirements)
-    unread = PackageFile(path=path, ecosystem=_ecosystem_of(path), locks=True)
     try:
         with (root / path).open("rb") as opened:
             content = opened.read(MOST_BYTES + 1)
+    except OSError as why:
+        unread = PackageFile(path=path, ecosystem=_ecosystem_of(path), locks=True)
+        return _problem(unread, why.strerror or "it cannot be read")
+    return read_content(path, content)
+
+
+def read_content(path: str, content: bytes) -> PackageFile:
+    """Read what a file of that path holds, or held once."""
+    reader = _reader_of(path) or (_wanted if path.endswith(".in") else _requirements)
+    unread = PackageFile(path=path, ecosystem=_ecosystem_of(path), locks=True)
+    try:
         if len(content) > MOST_BYTES:
             return _problem(unread, f"larger than {MOST_BYTES // 1_000_000} MB")
         # What PowerShell writes (`pip freeze > requirements.txt`), and pip reads.
         utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         return reader(path, content.decode("utf-16" if utf16 else "utf-8-sig"))
-    except OSError as why:
-        return _problem(unread, why.strerror or "it cannot be read")
     except ManifestError as why:
         return _problem(unread, why.message)
     except (ValueError, RecursionError) as why:  # not UTF-8, not TOML, not JSON, or nested without end
@@ -167,7 +177,15 @@ def _toml_lock(path: str, text: str) -> PackageFile:
         hashed = source == "path" or _hashed(package) or bool(old_hashes.get(name)) or _whole_commit(package)
         version = str(package.get("version", "fixed" if hashed else ""))
         entries.append(
-            Entry(name=name, version=version, hashed=hashed, place=place, source=source, insecure=_insecure(package))
+            Entry(
+                name=name,
+                version=version,
+                hashed=hashed,
+                place=place,
+                source=source,
+                insecure=_insecure(package),
+                uploaded=_uploaded(package),
+            )
         )
     return PackageFile(path=path, ecosystem="python", locks=True, entries=tuple(entries))
 
@@ -192,6 +210,23 @@ def _insecure(package: Mapping[str, Any]) -> bool:
 def _files_of(package: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     files = [*_mappings(package.get("wheels")), *_mappings(package.get("files"))]
     return files + [_mapping(package.get(key)) for key in ("sdist", "archive")]
+
+
+def _uploaded(package: Mapping[str, Any]) -> datetime | None:
+    """Give the latest time, since a file may be added to an old release; None where one file tells none."""
+    times: list[datetime] = []
+    for file in _files_of(package):
+        told = file.get("upload-time", file.get("upload_time"))
+        if isinstance(told, str):
+            try:
+                told = datetime.fromisoformat(told)
+            except ValueError:
+                return None
+        if isinstance(told, datetime):
+            times.append(told if told.tzinfo else told.replace(tzinfo=UTC))
+        elif file:
+            return None
+    return max(times, default=None)
 
 
 def _hashed(package: Mapping[str, Any]) -> bool:

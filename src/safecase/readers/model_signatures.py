@@ -136,6 +136,11 @@ def signer(bundle: Bundle, keys: Sequence[Key]) -> Key | None:
     return None
 
 
+def signs(key: Key, signature: bytes, signed: bytes) -> bool:
+    """Say whether a key made a signature over these very bytes (no envelope)."""
+    return _verifies(key.key, signature, signed)
+
+
 def read_statement(bundle: Bundle) -> Statement:
     """Read what was signed; only to be called for a bundle whose signature was verified."""
     if bundle.payload_type != PAYLOAD:

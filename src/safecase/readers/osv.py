@@ -40,6 +40,7 @@ MOST_APART = timedelta(days=30)
 MANIFEST = "manifest.json"
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+_MALICIOUS = re.compile(rb'"id"\s{0,40}:\s{0,40}"MAL-')
 _ECOSYSTEM = re.compile(rb'"ecosystem"\s*:\s*"([^"]{1,100})"')
 _NAME = re.compile(rb'"name"\s*:\s*"((?:[^"\\]|\\.)*+)"')
 _MODIFIED = re.compile(rb'"modified"\s*:\s*"([0-9T:.+Zz-]{10,40})"')
@@ -95,6 +96,8 @@ class Bundle(Noun, frozen=True):
     """What tells the date: its manifest, or its newest record."""
     records: int
     """How many were looked at."""
+    malicious: int = 0
+    """How many of them are about malicious packages (MAL-)."""
     ecosystems: frozenset[str] = frozenset()
     """Whose packages its records are about, in lower case: of any other it says nothing."""
     problems: tuple[str, ...] = ()
@@ -137,7 +140,7 @@ class _Reading:
         self._found: list[Advisory] = []
         self._problems: list[str] = []
         self._more = 0
-        self._records = self._bytes = 0
+        self._records = self._bytes = self._malicious = 0
         self._newest = b""
         self._ecosystems: set[bytes] = set()
         self._created: datetime | None = None
@@ -154,6 +157,7 @@ class _Reading:
             created=self._created or newest,
             dated="its manifest" if self._created else "its newest record",
             records=self._records,
+            malicious=self._malicious,
             ecosystems=frozenset(_text(found).partition(":")[0].lower() for found in self._ecosystems),
             problems=tuple(problems),
         )
@@ -237,6 +241,7 @@ class _Reading:
             self._verify(member.name, listed, hashlib.sha256(content).hexdigest(), len(content), told)
         newest = max(_MODIFIED.findall(content), default=b"")
         self._newest = max(self._newest, newest)
+        self._malicious += _MALICIOUS.search(content) is not None
         if len(self._ecosystems) < MOST_ECOSYSTEMS:
             self._ecosystems.update(_ECOSYSTEM.findall(content))
         if self._concerns(content):

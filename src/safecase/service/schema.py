@@ -327,6 +327,29 @@ class Vendor(Noun, frozen=True):
     approved_until: Day | None = None
 
 
+class PackagesBlock(Noun, frozen=True):
+    """Which packages are trusted."""
+
+    minimum_age_days: Annotated[
+        int, Meta(ge=0, le=3650, description="How old a release must be before it is used unreviewed.")
+    ] = 7
+    reviewed: Annotated[
+        Names, Meta(description="Packages that were looked at, young or oddly named: `name`, or `name==1.2`.")
+    ] = ()
+
+
+class FallbackBlock(Noun, frozen=True):
+    """What takes over when a supplier is lost, and how that is tried."""
+
+    endpoint: Annotated[
+        Endpoint, Meta(description="Where the second model, or the service without its first supplier, answers.")
+    ]
+    suite: Annotated[str, Meta(description="The test set of testing.suites that it is asked.")]
+    threshold: Annotated[
+        Share | None, Meta(description="The share of rows that a reduced service must pass; left out, the suite's own.")
+    ] = None
+
+
 class SupplyChainBlock(Noun, frozen=True):
     """Measure 4: vendors, and what may be trusted."""
 
@@ -346,6 +369,14 @@ class SupplyChainBlock(Noun, frozen=True):
     builders: Annotated[Names, Meta(description="Builders whose statements count: SLSA builder ids.")] = ()
     licences: Annotated[Names, Meta(description="Licences that may be used, as SPDX ids: `Apache-2.0`.")] = ()
     formats: Annotated[Names, Meta(description="Formats that model files may have: `safetensors`, `onnx`.")] = ()
+    packages: PackagesBlock = PackagesBlock()
+    fallback: FallbackBlock | None = None
+    image_signatures: Annotated[
+        Names, Meta(description="Signatures of images: what `cosign download signature` prints, or Sigstore bundles.")
+    ] = ()
+    image_reports: Annotated[
+        Names, Meta(description="Reports of images' flaws: Trivy JSON, or CycloneDX with vulnerabilities.")
+    ] = ()
     bom: Annotated[str, Meta(description="The bill of materials that is handed out (CycloneDX JSON).")] = ""
 
 

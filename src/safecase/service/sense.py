@@ -48,6 +48,8 @@ PATHS = (
     "supply_chain.roots",
     "supply_chain.vendor_register",
     "models.provenance",
+    "supply_chain.image_signatures",
+    "supply_chain.image_reports",
     "supply_chain.bom",
     "testing.suites.file",
     "maintenance.advisories",

@@ -11,11 +11,11 @@ import msgspec
 
 from safecase.engines.statistics import Settled, exact, exact_upper, sprt, tries_to_settle, wilson
 from safecase.errors import CollectError
-from safecase.measures.testing.transcript import Transcript
 from safecase.probes.oracles import worked
 from safecase.probes.probe import Attack, Probe, ProbeFacts
 from safecase.readers.conversations import said
 from safecase.targets.target import Reply, Target
+from safecase.targets.transcript import Transcript
 from safecase.vocabulary import Noun
 
 AtOnce: TypeAlias = Literal[1, 4]
@@ -122,7 +122,7 @@ class _Tally:
             if shown:
                 self.hits += 1
                 self.example = self.example or f"attempt {shot.number} ({shot.attack.variant}) got {shown}"
-        self._transcript.write(shot.number, shot.attack, shot.reply, shot.error, shown)
+        self._transcript.add(_line(shot, shown, self._transcript))
         if self.settled == "open":
             self.settled = sprt(self.hits, self.n, self._budget.fine, self._budget.too_high)
 
@@ -233,6 +233,19 @@ def _shot(target: Target, attack: Attack, number: int, seed: int) -> _Shot:
     except CollectError as why:
         return _Shot(attack, number, None, why.message)
     return _Shot(attack, number, reply, "")
+
+
+def _line(shot: _Shot, shown: str, transcript: Transcript) -> dict[str, object]:
+    """Tell an attempt: what was said, what came back, and what it showed."""
+    line: dict[str, object] = {
+        "attempt": shot.number,
+        "weakness": shot.attack.weakness,
+        "variant": shot.attack.variant,
+        "messages": transcript.turns(shot.attack.conversation),
+    }
+    if shot.reply is None:
+        return line | {"error": shot.error}
+    return line | transcript.told(shot.reply) | {"hit": shown}
 
 
 def read_lines(transcript: bytes) -> Iterator[dict[str, object]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from safecase.checks import Context, check
-from safecase.measures.maintenance.flaws import Flaw, Package, Registry, Unjudged, flaws_of, is_exact, name_of
+from safecase.readers.known_flaws import Flaw, Installed, Package, Unjudged, flaws_of, installed, name_of
 from safecase.readers.locks import UNNAMED, Entry, PackageFile, normalised, read_file
 from safecase.readers.osv import Bundle, read_bundle
 from safecase.readers.text import shown
@@ -18,7 +18,6 @@ OLDEST = timedelta(days=7)
 CLOCKS_DIFFER = timedelta(days=1)
 MOST_FINDINGS = 500
 MOST_NAMED = 10
-_REGISTRIES: dict[str, Registry] = {"python": "PyPI", "javascript": "npm"}
 
 
 @check("vuln.scan", control="UM-01", severity="high", version=2, files=("maintenance.advisories",))
@@ -53,7 +52,8 @@ def flaws_known(packages: Packages, ctx: Context) -> Iterator[Finding]:
     CWE-1395; LLM04:2026; AML.M0016 (ATLAS 5.6.0); OSV schema 1.7; PEP 440; EU AI Act Art. 15(5).
     """
     read = [read_file(ctx.root, path) for path in packages.files]
-    locked, findings = _locked(packages, read)
+    found = installed(read)
+    locked, findings = found.packages, _not_judged(packages, read, found)
     path = ctx.manifest.maintenance.advisories
     if not path:
         yield _no_bundle(packages, ctx, "no advisories were imported (maintenance.advisories)")
@@ -81,11 +81,9 @@ def flaws_known(packages: Packages, ctx: Context) -> Iterator[Finding]:
         yield flaws_known.passed(packages, told, kept)
 
 
-def _locked(packages: Packages, files: Sequence[PackageFile]) -> tuple[list[Package], list[Finding]]:
-    """Give the packages that can be judged, each once, and a finding for those that cannot."""
-    locked: dict[tuple[str, str, str], Package] = {}
+def _not_judged(packages: Packages, files: Sequence[PackageFile], found: Installed) -> list[Finding]:
+    """Tell what of the files could not be judged."""
     findings: list[Finding] = []
-    held = {normalised(e.name): e for f in files if f.constrains for e in f.entries if is_exact(e.version)}
     for file in files:
         if file.problem:
             findings.append(
@@ -97,21 +95,10 @@ def _locked(packages: Packages, files: Sequence[PackageFile]) -> tuple[list[Pack
                     mend="make the lock anew with the tool that wrote it",
                 )
             )
-        registry = _REGISTRIES.get(file.ecosystem)
-        odd: list[Entry] = []
-        for entry in () if file.constrains else file.entries:
-            if file.ecosystem == "python" and entry.source == "index" and not entry.version:
-                entry = held.get(normalised(entry.name), entry)
-            if registry and entry.source == "index" and is_exact(entry.version):
-                name = normalised(entry.name) if registry == "PyPI" else entry.name
-                package = Package(registry=registry, name=name, version=entry.version, place=entry.place)
-                locked.setdefault((registry, name, entry.version), package)
-            elif entry.source != "path":
-                odd.append(entry)
-        if odd:
+        if odd := found.odd.get(file.path):
             findings.append(_odd(packages, file, odd))
         findings += _beyond(packages, file, files)
-    return list(locked.values()), findings + list(_unlocked(packages, files))
+    return findings + list(_unlocked(packages, files))
 
 
 def _odd(packages: Packages, file: PackageFile, odd: Sequence[Entry]) -> Finding:

@@ -6,21 +6,15 @@ from collections.abc import Iterator
 
 from safecase.checks import Context, Estimate, check
 from safecase.engines.statistics import wilson
-from safecase.errors import CollectError, ManifestError
-from safecase.measures.testing.evaluation import Evaluation, evaluate
-from safecase.measures.testing.transcript import Masks, Transcript
-from safecase.readers import suites
-from safecase.readers.suites import Row
+from safecase.errors import ManifestError
 from safecase.readers.text import shown
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Suite
-from safecase.targets.openai import OpenAITarget
+from safecase.targets.evaluation import Evaluation, ask_suite
 from safecase.vocabulary import Digest, Finding, Metric, Place
 
 MOST_UNANSWERED = 0.2
 MOST_NAMED = 10
-RESERVE_S = 8.0
-"""Kept back of the time, to judge what came."""
 LIKELY_ROWS = 50
 TOKENS_A_CALL = 400
 
@@ -80,30 +74,22 @@ def business_set_passes(suite: Suite, ctx: Context) -> Iterator[Finding]:
         yield business_set_passes.unknown(suite, "no endpoint is declared to ask", place=place, mend=mend)
         return
     try:
-        rows = suites.read(_content(suite, ctx), suite.declared.file)
+        found, kept = ask_suite(suite.declared, suite.endpoint, ctx)
     except ManifestError as why:
         for fault in why.faults:
             yield business_set_passes.unknown(
                 suite, fault.message, mend=fault.mend, place=fault.place, rule="unreadable", key=fault.message
             )
         return
-    masks = ((_canary(ctx), "<canary>"), (ctx.secret(suite.endpoint.key), "<key>"))
-
-    def remaining() -> float:
-        return max(0.0, ctx.remaining() - RESERVE_S)
-
-    with OpenAITarget(suite.endpoint, secret=ctx.secret, owned=ctx.owned, remaining=remaining) as target:
-        found = evaluate(target, rows, repeats=suite.declared.repeats, remaining=remaining)
-    kept = ctx.keep(_transcript(found, masks), name=f"{suite.declared.id}.jsonl", media_type="application/jsonl")
-    yield _finding(suite, ctx, found, rows, kept)
+    yield _finding(suite, ctx, found, kept)
 
 
-def _finding(suite: Suite, ctx: Context, found: Evaluation, rows: tuple[Row, ...], kept: Digest) -> Finding:
+def _finding(suite: Suite, ctx: Context, found: Evaluation, kept: Digest) -> Finding:
     threshold, place = suite.declared.threshold, Place(file=suite.declared.file)
-    answered = len(rows) - found.unanswered
-    if found.unanswered > MOST_UNANSWERED * len(rows) or not answered:
+    answered = found.rows - found.unanswered
+    if found.unanswered > MOST_UNANSWERED * found.rows or not answered:
         why = next((one.error for one in found.asked if one.error), "")
-        message = f"{found.unanswered} of {len(rows)} rows got no answer: {shown(why, 200)}"
+        message = f"{found.unanswered} of {found.rows} rows got no answer: {shown(why, 200)}"
         mend = "see that the service answers; raise settings.check_seconds where the time was too short"
         return business_set_passes.unknown(suite, message, kept, place=place, mend=mend)
     low, high = found.interval
@@ -148,33 +134,3 @@ def _wanted(found: Evaluation, threshold: float) -> str:
         if n > found.n and wilson(found.share * n, n).low >= threshold:
             return f"with about {n} rows and the share that passes now it would be shown"
     return "the share that passes is too close to the threshold to be shown"
-
-
-def _content(suite: Suite, ctx: Context) -> bytes:
-    name = suite.declared.file
-    try:
-        with ctx.path(name).open("rb") as file:
-            return file.read(suites.MOST_BYTES + 1)
-    except OSError as why:
-        raise CollectError(
-            f"{shown(name)} cannot be read: {why.strerror}", mend="correct testing.suites in safecase.yaml"
-        ) from why
-
-
-def _canary(ctx: Context) -> str:
-    """Give what must not be kept; a canary that cannot be resolved here is no reason not to ask."""
-    try:
-        return ctx.secret(ctx.manifest.testing.attacks.canary).strip()
-    except CollectError:
-        return ""
-
-
-def _transcript(found: Evaluation, masks: tuple[tuple[str, str], ...]) -> bytes:
-    transcript, masked = Transcript(masks), Masks(masks)
-    for one in found.asked:
-        line: dict[str, object] = {"row": masked(one.row.id), "messages": transcript.turns(one.row.conversation)}
-        if one.reply is None:
-            transcript.add(line | {"error": masked(one.error)})
-        else:
-            transcript.add(line | transcript.told(one.reply) | {"lacks": [masked(fault) for fault in one.faults]})
-    return transcript.content()

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from safecase.checks import Context, Estimate, check
 from safecase.engines.statistics import wilson
 from safecase.measures.testing.refusals import Tally, ask, requests
-from safecase.measures.testing.transcript import Transcript
 from safecase.readers.text import shown
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Endpoint
 from safecase.targets.openai import OpenAITarget
+from safecase.targets.transcript import Transcript
 from safecase.vocabulary import Digest, Finding, Metric, Place
 
 MOST_DONE = 0.1

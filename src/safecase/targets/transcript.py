@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import msgspec
 
 from safecase.engines.decoding import contains_secret
-from safecase.probes.probe import Attack
 from safecase.readers.conversations import Conversation
 from safecase.targets.target import Reply
 
@@ -41,20 +40,6 @@ class Transcript:
         self._lines: list[bytes] = []
         self._size = 0
         self._left_out = 0
-
-    def write(self, number: int, attack: Attack, reply: Reply | None, error: str, shown: str) -> None:
-        """Add an attempt: what was said, what came back, and what it showed."""
-        line: dict[str, object] = {
-            "attempt": number,
-            "weakness": attack.weakness,
-            "variant": attack.variant,
-            "messages": self.turns(attack.conversation),
-        }
-        if reply is None:
-            line["error"] = error
-        else:
-            line |= self.told(reply) | {"hit": shown}
-        self.add(line)
 
     def turns(self, conversation: Conversation) -> list[dict[str, str]]:
         """Give what a line says of a conversation."""

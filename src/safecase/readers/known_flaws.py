@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from safecase.engines.cvss import severity_of
 from safecase.engines.versions import Key, has_local, pep440, public, semver
-from safecase.readers.locks import normalised
+from safecase.readers.locks import Entry, PackageFile, normalised
 from safecase.readers.osv import Advisory, Affected, Event, Range
 from safecase.vocabulary import SEVERITIES, Noun, Place, Severity
 
@@ -22,6 +22,7 @@ _WORDS: Mapping[str, Severity] = {
     "IMPORTANT": "high",
     "CRITICAL": "critical",
 }
+_REGISTRIES: Mapping[str, Registry] = {"python": "PyPI", "javascript": "npm"}
 _ORDER = ("MAL-", "CVE-", "GHSA-", "PYSEC-")
 
 
@@ -203,6 +204,37 @@ def _severity(advisory: Advisory) -> Severity:
     said = [s for vector in advisory.vectors if (s := severity_of(vector))]
     said += [_WORDS[word.upper()] for word in advisory.words if word.upper() in _WORDS]
     return max(said, key=SEVERITIES.index, default="high")
+
+
+class Installed(Noun, frozen=True):
+    """What the package files of a folder install, as far as a registry knows it."""
+
+    packages: tuple[Package, ...]
+    """Each once: of a registry and in one exact version."""
+    odd: Mapping[str, tuple[Entry, ...]]
+    """By file, what has no exact version there or comes from elsewhere; paths inside of the repository are left out."""
+
+
+def installed(files: Sequence[PackageFile]) -> Installed:
+    """Give the packages of some files that can be judged by name and version, and those that cannot."""
+    packages: dict[tuple[str, str, str], Package] = {}
+    odd: dict[str, tuple[Entry, ...]] = {}
+    held = {normalised(e.name): e for f in files if f.constrains for e in f.entries if is_exact(e.version)}
+    for file in files:
+        registry = _REGISTRIES.get(file.ecosystem)
+        left: list[Entry] = []
+        for entry in () if file.constrains else file.entries:
+            if file.ecosystem == "python" and entry.source == "index" and not entry.version:
+                entry = held.get(normalised(entry.name), entry)
+            if registry and entry.source == "index" and is_exact(entry.version):
+                name = _exact_name(registry, entry.name)
+                package = Package(registry=registry, name=name, version=entry.version, place=entry.place)
+                packages.setdefault((registry, name, entry.version), package)
+            elif entry.source != "path":
+                left.append(entry)
+        if left:
+            odd[file.path] = tuple(left)
+    return Installed(packages=tuple(packages.values()), odd=odd)
 
 
 def is_exact(version: str) -> bool:

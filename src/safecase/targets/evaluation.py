@@ -6,16 +6,24 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from safecase.checks import Context
 from safecase.engines.statistics import Interval, wilson
 from safecase.errors import CollectError
-from safecase.measures.testing.asserts import failed, matched, searches
+from safecase.readers import suites
 from safecase.readers.suites import Row
+from safecase.readers.text import shown
+from safecase.service.schema import Endpoint, SuiteBlock
+from safecase.targets.asserts import failed, matched, searches
+from safecase.targets.openai import OpenAITarget
 from safecase.targets.target import Reply, Target
-from safecase.vocabulary import Noun
+from safecase.targets.transcript import Masks, Transcript
+from safecase.vocabulary import Digest, Noun
 
 LONGEST_ANSWER = 256
 AT_ONCE = 4
 SEED = 1
+RESERVE_S = 8.0
+"""Kept back of the time, to judge what came."""
 BREAKS_AFTER = 8
 """So many errors in a row end it: the service is down."""
 
@@ -40,6 +48,7 @@ class Evaluation(Noun, frozen=True):
     """How many rows of equal weight tell as much."""
     interval: Interval
     failed_rows: tuple[str, ...]
+    rows: int
     unanswered: int
     """Rows without any answer."""
     slices: tuple[tuple[str, int, int], ...] = ()
@@ -49,6 +58,53 @@ class Evaluation(Noun, frozen=True):
     def share(self) -> float:
         """The share of rows that passed."""
         return self.passed / self.n if self.n else 0.0
+
+
+def ask_suite(suite: SuiteBlock, endpoint: Endpoint, ctx: Context) -> tuple[Evaluation, Digest]:
+    """Ask a service the whole test set; gives what came, and the transcript that was kept of it.
+
+    The endpoint's key and the canary of `testing.attacks` stay out of the transcript. Raises ManifestError where the
+    test set cannot be understood, CollectError where it cannot be read.
+    """
+    rows = suites.read(_content(suite, ctx), suite.file)
+    masks = ((_canary(ctx), "<canary>"), (ctx.secret(endpoint.key), "<key>"))
+
+    def remaining() -> float:
+        return max(0.0, ctx.remaining() - RESERVE_S)
+
+    with OpenAITarget(endpoint, secret=ctx.secret, owned=ctx.owned, remaining=remaining) as target:
+        found = evaluate(target, rows, repeats=suite.repeats, remaining=remaining)
+    name = f"{suite.id}.jsonl"
+    return found, ctx.keep(_transcript(found, masks), name=name, media_type="application/jsonl")
+
+
+def _content(suite: SuiteBlock, ctx: Context) -> bytes:
+    try:
+        with ctx.path(suite.file).open("rb") as file:
+            return file.read(suites.MOST_BYTES + 1)
+    except OSError as why:
+        raise CollectError(
+            f"{shown(suite.file)} cannot be read: {why.strerror}", mend="correct testing.suites in safecase.yaml"
+        ) from why
+
+
+def _canary(ctx: Context) -> str:
+    """Give what must not be kept; a canary that cannot be resolved here is no reason not to ask."""
+    try:
+        return ctx.secret(ctx.manifest.testing.attacks.canary).strip()
+    except CollectError:
+        return ""
+
+
+def _transcript(found: Evaluation, masks: tuple[tuple[str, str], ...]) -> bytes:
+    transcript, masked = Transcript(masks), Masks(masks)
+    for one in found.asked:
+        line: dict[str, object] = {"row": masked(one.row.id), "messages": transcript.turns(one.row.conversation)}
+        if one.reply is None:
+            transcript.add(line | {"error": masked(one.error)})
+        else:
+            transcript.add(line | transcript.told(one.reply) | {"lacks": [masked(fault) for fault in one.faults]})
+    return transcript.content()
 
 
 def evaluate(target: Target, rows: Sequence[Row], *, repeats: int, remaining: Callable[[], float]) -> Evaluation:
@@ -108,6 +164,7 @@ def _evaluation(rows: Sequence[Row], asked: tuple[Asked, ...]) -> Evaluation:
         passed=min(passed, n),
         n=n,
         interval=wilson(min(passed, n), n),
+        rows=len(rows),
         failed_rows=tuple(row.id for row in answered if share[row.id] < 1),
         unanswered=len(rows) - len(answered),
         slices=tuple((name, *counts) for name, counts in sorted(slices.items())),
