@@ -64,6 +64,7 @@ def sign(
 @click.option("--signature", type=click.Path(path_type=Path, dir_okay=False), help="The bundle (MODEL/model.sig).")
 @click.option("--key", "keys", multiple=True, type=click.Path(path_type=Path), help="A public key (PEM) that counts.")
 @click.option("--trust-root", "roots", multiple=True, type=click.Path(path_type=Path), help="Root certificates (PEM).")
+@click.option("--sigstore-root", type=click.Path(path_type=Path), help="trusted_root.json, for keyless signatures.")
 @click.option("--identity", "identities", multiple=True, metavar="ID", help="Who may sign: mail@x, or issuer|mail@x.")
 @click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S"]), help="Judge certificates at this moment (UTC).")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
@@ -72,14 +73,15 @@ def verify(
     signature: Path | None,
     keys: tuple[Path, ...],
     roots: tuple[Path, ...],
+    sigstore_root: Path | None,
     identities: tuple[str, ...],
     at: datetime | None,
     form: str,
 ) -> int:
     """Verify who signed a model, and that every file of it is as it was signed; nothing is asked of a network.
 
-    A certificate counts by its chain to a root that you give, its time and its identity. Whether it was withdrawn, and
-    whether a transparency log has the signature, is not looked at.
+    A certificate counts by its chain to a root that you give, its time and its identity; with --sigstore-root by what
+    Sigstore's log saw of it (keyless; needs safecase[sigstore]). Whether it was withdrawn is not looked at.
 
     Exit codes: 0 signed and unchanged, 1 not, 3 of a form that is not verified
     here, or a certificate and no root to hold it against.
@@ -88,6 +90,7 @@ def verify(
     Examples:
       safecase supply verify models/guide --key signer.pem
       safecase supply verify models/guide --trust-root roots.pem --identity ml@example.com
+      safecase supply verify models/guide --sigstore-root trusted_root.json --identity ml@example.com
     """
     from safecase.cli import console
     from safecase.measures.supply_chain.signing.verify import verify as look
@@ -109,6 +112,7 @@ def verify(
                 roots=trusted,
                 identities=identities,
                 at=moment,
+                sigstore_root=sigstore_root,
                 step=step,
             )
     except NotRead as why:

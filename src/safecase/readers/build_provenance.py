@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ from safecase.readers.text import shown
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 MOST_STATEMENTS: Final = 1000
+_CERTIFICATES: Final = frozenset({"certificate", "x509CertificateChain"})
 PREDICATES: Final = {"https://slsa.dev/provenance/v1": "1", "https://slsa.dev/provenance/v0.2": "0.2"}
 
 
@@ -29,8 +31,13 @@ class Built(NamedTuple):
     signer: str
 
 
-def read_provenance(path: Path, keys: Sequence[Key]) -> tuple[Built, ...]:
-    """Read every SLSA statement that one of the keys signed; NotRead where there is none, with the last reason."""
+def read_provenance(
+    path: Path, keys: Sequence[Key], keyless: Callable[[bytes], str] | None = None
+) -> tuple[Built, ...]:
+    """Read every SLSA statement that one of the keys signed; NotRead where there is none, with the last reason.
+
+    `keyless` verifies a Sigstore bundle that was signed by a certificate, and names who signed it.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -42,7 +49,7 @@ def read_provenance(path: Path, keys: Sequence[Key]) -> tuple[Built, ...]:
     reason = NotRead("it holds no statement")
     for said in _documents(content):
         try:
-            found.append(_built(said, keys))
+            found.append(_built(said, keys, keyless))
         except NotRead as why:
             reason = why
     if not found:
@@ -58,11 +65,15 @@ def _documents(content: bytes) -> Iterator[Mapping[str, Any]]:
             yield said
 
 
-def _built(said: Mapping[str, Any], keys: Sequence[Key]) -> Built:
+def _built(said: Mapping[str, Any], keys: Sequence[Key], keyless: Callable[[bytes], str] | None) -> Built:
     kind, payload, made = envelope(said)
-    key = signer(Bundle(payload=payload, payload_type=kind, signatures=made, keyless=False), keys)
-    if key is None:
-        raise NotRead("none of the keys in supply_chain.signers has made it")
+    if keyless is not None and _CERTIFICATES & block(said, "verificationMaterial").keys():
+        by = keyless(json.dumps(said).encode())
+    else:
+        key = signer(Bundle(payload=payload, payload_type=kind, signatures=made, keyless=False), keys)
+        if key is None:
+            raise NotRead("none of the keys in supply_chain.signers has made it")
+        by = key.name
     statement = json_object(payload)
     if kind != PAYLOAD or statement is None or statement.get("_type") not in STATEMENTS:
         raise NotRead("what was signed is no in-toto statement")
@@ -75,7 +86,7 @@ def _built(said: Mapping[str, Any], keys: Sequence[Key]) -> Built:
         version=version,
         digests=frozenset(digests(statement.get("subject"))),
         materials=tuple(_materials(predicate, version)),
-        signer=key.name,
+        signer=by,
     )
 
 

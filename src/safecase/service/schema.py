@@ -338,6 +338,13 @@ class PackagesBlock(Noun, frozen=True):
     ] = ()
 
 
+class ModelAge(Noun, frozen=True):
+    """How new and how old a model may be, in days."""
+
+    least: Annotated[int, Meta(ge=0, le=3650)] = 0
+    most: Annotated[int, Meta(ge=1, le=36_500)] | None = None
+
+
 class FallbackBlock(Noun, frozen=True):
     """What takes over when a supplier is lost, and how that is tried."""
 
@@ -365,11 +372,20 @@ class SupplyChainBlock(Noun, frozen=True):
     ] = ()
     signers: Annotated[Names, Meta(description="Public keys (PEM files) whose signatures on models count.")] = ()
     roots: Annotated[Names, Meta(description="Root certificates (PEM files) for signatures by certificate.")] = ()
+    sigstore_root: Annotated[
+        str, Meta(description="Sigstore's trusted_root.json: keyless signatures count, by the extra `sigstore`.")
+    ] = ""
     identities: Annotated[Names, Meta(description="Who may sign by certificate: `mail@x`, or `issuer|mail@x`.")] = ()
     builders: Annotated[Names, Meta(description="Builders whose statements count: SLSA builder ids.")] = ()
     licences: Annotated[Names, Meta(description="Licences that may be used, as SPDX ids: `Apache-2.0`.")] = ()
     formats: Annotated[Names, Meta(description="Formats that model files may have: `safetensors`, `onnx`.")] = ()
     packages: PackagesBlock = PackagesBlock()
+    model_lock: Annotated[
+        str, Meta(description="What was first seen when: a file that `supply provenance --write-lock` writes.")
+    ] = ""
+    model_age_days: Annotated[
+        ModelAge | None, Meta(description="How long ago a model's revision was first seen, by the lock.")
+    ] = None
     fallback: FallbackBlock | None = None
     image_signatures: Annotated[
         Names, Meta(description="Signatures of images: what `cosign download signature` prints, or Sigstore bundles.")

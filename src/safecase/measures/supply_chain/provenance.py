@@ -15,12 +15,13 @@ import yaml
 from safecase.engines.licences import standing
 from safecase.engines.lookalikes import mistaken_for
 from safecase.errors import CollectError
+from safecase.measures.supply_chain.model_lock import differing, digests, owner_of, read_lock
 from safecase.measures.supply_chain.signing.verify import verify
 from safecase.measures.supply_chain.sources import Source, approval, pinned, source_of
 from safecase.readers.artifacts import formats
 from safecase.readers.model_signatures import NotRead, read_key
 from safecase.readers.text import shown
-from safecase.service.schema import Manifest, ModelBlock
+from safecase.service.schema import Manifest, ModelAge, ModelBlock
 from safecase.vocabulary import Noun
 
 Verdict: TypeAlias = Literal["pass", "fail", "unknown"]
@@ -55,6 +56,7 @@ def judge(model: ModelBlock, manifest: Manifest, root: Path, now: datetime) -> P
         *_formats(model, manifest, root),
         *_licence(model, manifest),
         *_signature(model, manifest, root, now),
+        *first_seen(model, manifest, root, now),
     )
     verdicts = {point.verdict for point in points}
     worst: Verdict = "fail" if "fail" in verdicts else "unknown" if "unknown" in verdicts else "pass"
@@ -161,7 +163,7 @@ def _licence(model: ModelBlock, manifest: Manifest) -> Iterator[Point]:
 
 def _signature(model: ModelBlock, manifest: Manifest, root: Path, now: datetime) -> Iterator[Point]:
     policy = manifest.supply_chain
-    if not (model.signature or policy.signers or policy.roots) or not model.file:
+    if not (model.signature or policy.signers or policy.roots or policy.sigstore_root) or not model.file:
         return
     if not model.signature:
         message, mend = "it has no signature", "have it signed (safecase supply sign), and name models[].signature"
@@ -181,6 +183,7 @@ def _signature(model: ModelBlock, manifest: Manifest, root: Path, now: datetime)
             roots=roots,
             identities=policy.identities,
             at=now,
+            sigstore_root=root / policy.sigstore_root if policy.sigstore_root else None,
         )
     except NotRead as why:
         verdict: Verdict = "unknown" if why.known_form else "fail"
@@ -198,3 +201,43 @@ def _signature(model: ModelBlock, manifest: Manifest, root: Path, now: datetime)
     else:
         message = f"{found.files} files are as {shown(found.signer)} signed them"
         yield Point(rule="signature", verdict="pass", message=message)
+
+
+def first_seen(model: ModelBlock, manifest: Manifest, root: Path, now: datetime) -> Iterator[Point]:
+    """Hold a model against what was seen of it, and of its owner, the first time."""
+    policy = manifest.supply_chain
+    if not policy.model_lock:
+        return
+    lock = read_lock(root / policy.model_lock, policy.model_lock)
+    mend = "look at it as at a stranger, then write it down: safecase supply provenance --write-lock"
+    owner, source, seen = owner_of(model), source_of(model), lock.models.get(model.id)
+    if owner and owner not in lock.owners:
+        yield Point(rule="first-seen", verdict="fail", message=f"{shown(owner)} was never met before", mend=mend)
+    elif owner:
+        message = f"{shown(owner)} is known since {lock.owners[owner]}"
+        yield Point(rule="first-seen", verdict="pass", message=message)
+    if seen is None or (seen.source, seen.revision) != (source.name, source.revision):
+        message = "this revision is not in the lock" if seen else "it is not in the lock"
+        yield Point(rule="locked", verdict="fail", message=message, mend=mend)
+        return
+    if changed := differing(seen.files, dict(digests(model, root))):
+        named = ", ".join(shown(name) for name in changed[:5])
+        message = f"{len(changed)} files are not what was seen on {seen.first_seen}: {named}"
+        yield Point(rule="locked", verdict="fail", message=message, mend="do not load it; fetch it anew")
+    else:
+        message = f"{len(seen.files)} files are as they were seen on {seen.first_seen}"
+        yield Point(rule="locked", verdict="pass", message=message)
+    if policy.model_age_days:
+        yield _age(policy.model_age_days, (now.date() - seen.first_seen).days)
+
+
+def _age(wanted: ModelAge, days: int) -> Point:
+    if days < wanted.least:
+        mend = "wait, or use the revision before it"
+        message = f"its revision was first seen {days} days ago; {wanted.least} are wanted"
+        return Point(rule="age", verdict="fail", message=message, mend=mend)
+    if wanted.most is not None and days > wanted.most:
+        mend = "look for a newer revision, or raise supply_chain.model_age_days.most"
+        message = f"its revision was first seen {days} days ago; more than {wanted.most} are too many"
+        return Point(rule="age", verdict="fail", message=message, mend=mend)
+    return Point(rule="age", verdict="pass", message=f"its revision was first seen {days} days ago")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from safecase.checks import Context, check
 from safecase.errors import CollectError
@@ -18,8 +18,9 @@ from safecase.vocabulary import Finding, Place
     "slsa.verify",
     control="SC-14",
     severity="medium",
-    reads=("supply_chain.builders", "supply_chain.signers"),
-    files=("models.provenance", "supply_chain.signers"),
+    version=2,
+    reads=("supply_chain.builders", "supply_chain.signers", "supply_chain.identities"),
+    files=("models.provenance", "supply_chain.signers", "supply_chain.sigstore_root"),
 )
 def builds_stated(model: Model, ctx: Context) -> Iterator[Finding]:
     """Each model that lies here bears a signed statement of how it was built, by a builder that is trusted.
@@ -33,8 +34,8 @@ def builds_stated(model: Model, ctx: Context) -> Iterator[Finding]:
     line), in SLSA's form 0.2 or 1. A statement counts if one of `supply_chain.signers` made its signature, its builder
     is one of `supply_chain.builders` (its id, or the beginning of it up to a `/` or `@`), and every weight file of the
     model has its SHA-256 among the statement's subjects. The level of a builder is what its maker proves of it: list
-    only builders whose level is enough. A model without any statement is unknown: nobody said anything of it.
-    Certificates (keyless) and transparency logs are not verified here.
+    only builders whose level is enough. A model without any statement is unknown: nobody said anything of it. Keyless
+    bundles count with `supply_chain.sigstore_root` and one of `supply_chain.identities`, by the extra `sigstore`.
 
     ## How to mend it
     Build in a pipeline that signs provenance, hand the statement out beside the model, and name the builder.
@@ -51,7 +52,7 @@ def builds_stated(model: Model, ctx: Context) -> Iterator[Finding]:
     named = model.declared.provenance
     try:
         keys = [read_key(ctx.path(name), name) for name in ctx.manifest.supply_chain.signers]
-        statements = read_provenance(ctx.path(named), keys)
+        statements = read_provenance(ctx.path(named), keys, _keyless(ctx))
     except NotRead as why:
         message = f"{shown(named)} does not count: {why.why}"
         mend = "find out who made it; if the builder is yours, list its key under supply_chain.signers"
@@ -61,6 +62,15 @@ def builds_stated(model: Model, ctx: Context) -> Iterator[Finding]:
         yield builds_stated.unknown(model, why.message, rule="slsa.unread", place=place, mend=why.mend)
         return
     yield from _judged(model, ctx, named, statements)
+
+
+def _keyless(ctx: Context) -> Callable[[bytes], str] | None:
+    policy = ctx.manifest.supply_chain
+    if not policy.sigstore_root:
+        return None
+    from safecase.measures.supply_chain.signing.keyless import keyless
+
+    return keyless(ctx.path(policy.sigstore_root), policy.identities)
 
 
 def _judged(model: Model, ctx: Context, named: str, statements: tuple[Built, ...]) -> Iterator[Finding]:

@@ -29,9 +29,15 @@ MOST_TOLD = 20
     "sig.verify",
     control="SC-05",
     severity="high",
-    version=2,
-    reads=("supply_chain.signers",),
-    files=("models.signature", "supply_chain.signers", "models.file"),
+    version=3,
+    reads=("supply_chain.signers", "supply_chain.roots", "supply_chain.identities"),
+    files=(
+        "models.signature",
+        "supply_chain.signers",
+        "supply_chain.roots",
+        "supply_chain.sigstore_root",
+        "models.file",
+    ),
 )
 def signature_verified(model: Model, ctx: Context) -> Iterator[Finding]:
     """Every file of the model is signed by a key that counts, and is as it was when it was signed.
@@ -50,9 +56,11 @@ def signature_verified(model: Model, ctx: Context) -> Iterator[Finding]:
     the signer left out may be there without being signed. A model without a signature fails.
 
     Signatures by a certificate count where the chain leads to one of `supply_chain.roots` today and the identity is one
-    of `supply_chain.identities`; a transparency log is not asked, so that short-lived certificates (keyless, by Fulcio)
-    fail once they have ended. Digests by BLAKE3 and lists of parts of files are not verified in this release, and are
-    unknown. Nobody is asked whether a key was withdrawn: take it out of `supply_chain.signers`.
+    of `supply_chain.identities`. Keyless ones, by a certificate that lived for minutes, count with
+    `supply_chain.sigstore_root` (`trusted_root.json`) and the extra `sigstore`: the bundle brings the proof that the
+    transparency log saw the signature in time, and nothing is fetched. Digests by BLAKE3 and lists of parts of files
+    are not verified in this release, and are unknown. Nobody is asked whether a key was withdrawn: take it out of
+    `supply_chain.signers`.
 
     ## How to mend it
     Sign the folder where the model is made, keep the private key in a key store, and hand out the public one:
@@ -122,7 +130,8 @@ def _statement(bundle_path: Path, ctx: Context) -> tuple[Statement, str]:
 
         roots = [one for name in policy.roots for one in read_roots(ctx.path(name), name)]
     keys = [read_key(ctx.path(name), name) for name in policy.signers]
-    statement, name, _ = signed_by(bundle_path, keys, roots, policy.identities, ctx.now)
+    sigstore = ctx.path(policy.sigstore_root) if policy.sigstore_root else None
+    statement, name, _ = signed_by(bundle_path, keys, roots, policy.identities, ctx.now, sigstore)
     return statement, name
 
 

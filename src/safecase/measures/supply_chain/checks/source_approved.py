@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from safecase.checks import Context, check
 from safecase.errors import CollectError
-from safecase.measures.supply_chain.provenance import owner_mistaken_for
+from safecase.measures.supply_chain.provenance import first_seen, owner_mistaken_for
 from safecase.measures.supply_chain.sources import COMMIT, Source, approval, normalised, pinned, source_of
 from safecase.readers.model_loads import MOST_BYTES, Load, NotPython, loads_in
 from safecase.readers.text import shown
@@ -24,9 +24,9 @@ MOST_TOLD = 100
     "model.source",
     control="SC-02",
     severity="high",
-    version=2,
+    version=3,
     reads=("models", "supply_chain"),
-    files=("models.file",),
+    files=("models.file", "supply_chain.model_lock"),
 )
 def source_approved(repository: Repository, ctx: Context) -> Iterator[Finding]:
     """Each model comes from an approved source and is pinned, and the code fetches no other.
@@ -46,6 +46,10 @@ def source_approved(repository: Repository, ctx: Context) -> Iterator[Finding]:
 
     An owner whose name is a slip of the finger, or a few letters that look alike, away from an approved or a well-known
     one fails, unless it is approved itself.
+
+    With `supply_chain.model_lock`, owners and revisions that are not in the lock fail until somebody looked at them and
+    wrote them down (`safecase supply provenance --write-lock`), and so do files that differ from what was seen then;
+    `supply_chain.model_age_days` says how long ago a revision must have been seen first, and how long it may stay.
 
     Then the Python files and notebooks of the repository are parsed, not run: `from_pretrained`, `hf_hub_download`,
     `snapshot_download`, `pipeline` and their like. A repository that is written there must be approved in the same
@@ -113,6 +117,12 @@ def _of_model(subject: Repository, ctx: Context, model: ModelBlock, index: int) 
         mend = "if it is the one you mean, list it under supply_chain.sources; else correct the name"
         yield source_approved.failed(subject, message, rule="lookalike", key=model.id, place=place, mend=mend)
     yield _pinned(subject, ctx, model, source, place)
+    for point in first_seen(model, ctx.manifest, ctx.root, ctx.now):
+        message = f"{model.id}: {point.message}"
+        if point.verdict == "pass":
+            yield source_approved.passed(subject, message, rule=point.rule, key=model.id, place=place)
+        else:
+            yield source_approved.failed(subject, message, rule=point.rule, key=model.id, place=place, mend=point.mend)
 
 
 def _pinned(subject: Repository, ctx: Context, model: ModelBlock, source: Source, place: Place) -> Finding:

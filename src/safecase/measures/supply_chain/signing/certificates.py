@@ -59,9 +59,9 @@ def leaf_of(path: Path, roots: Sequence[x509.Certificate], at: datetime) -> Leaf
         raise NotRead("its certificate is not one for signing")
     _leads_to(chain, roots, at)
     return Leaf(
-        key=Key(", ".join(_identities(leaf)) or _name(leaf), leaf.public_key()),
-        identities=tuple(_identities(leaf)),
-        issuer=_issuer(leaf),
+        key=Key(", ".join(identities_of(leaf)) or _name(leaf), leaf.public_key()),
+        identities=tuple(identities_of(leaf)),
+        issuer=issuer_of(leaf),
         until=leaf.not_valid_after_utc,
     )
 
@@ -126,7 +126,8 @@ def _holds(certificate: x509.Certificate, at: datetime) -> None:
         raise NotRead(f"a certificate in it holds from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}, not now")
 
 
-def _identities(certificate: x509.Certificate) -> list[str]:
+def identities_of(certificate: x509.Certificate) -> list[str]:
+    """Give the names that a certificate was issued for."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
@@ -143,7 +144,8 @@ def _name(certificate: x509.Certificate) -> str:
     return str(names[0].value) if names else "a certificate without a name"
 
 
-def _issuer(certificate: x509.Certificate) -> str:
+def issuer_of(certificate: x509.Certificate) -> str:
+    """Give who vouches for the identity, by Fulcio's extension; empty where the certificate says none."""
     for dotted in _ISSUER_OIDS:
         try:
             extension = certificate.extensions.get_extension_for_oid(x509.ObjectIdentifier(dotted)).value

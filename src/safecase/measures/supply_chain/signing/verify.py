@@ -26,7 +26,12 @@ class Verified(Noun, frozen=True):
 
 
 def signed_by(
-    bundle_path: Path, keys: Sequence[Key], roots: Sequence[x509.Certificate], identities: Sequence[str], at: datetime
+    bundle_path: Path,
+    keys: Sequence[Key],
+    roots: Sequence[x509.Certificate],
+    identities: Sequence[str],
+    at: datetime,
+    sigstore_root: Path | None = None,
 ) -> tuple[Statement, str, str]:
     """Give what was signed, by whom, and who vouches for that identity; NotRead says why it does not count."""
     bundle = read_bundle(bundle_path)
@@ -35,6 +40,11 @@ def signed_by(
         if key is None:
             raise NotRead("none of the keys has made it" if keys else "it was made with a key, and none is trusted")
         return read_statement(bundle), key.name, ""
+    if sigstore_root is not None:
+        from safecase.measures.supply_chain.signing.keyless import verify_keyless
+
+        who = verify_keyless(bundle_path.read_bytes(), sigstore_root, identities)
+        return read_statement(bundle), ", ".join(who.identities), who.issuer
     from safecase.measures.supply_chain.signing.certificates import leaf_of
 
     if not roots:
@@ -58,9 +68,13 @@ def verify(
     roots: Sequence[x509.Certificate] = (),
     identities: Sequence[str] = (),
     at: datetime,
+    sigstore_root: Path | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> Verified:
-    """Verify the signature, then every file. Identities are `mail@example.com`, or `issuer|identity`."""
-    statement, name, issuer = signed_by(bundle_path, keys, roots, identities, at)
+    """Verify the signature, then every file. Identities are `mail@example.com`, or `issuer|identity`.
+
+    With a trusted root of Sigstore, certificates count by what its transparency log saw (keyless); else by `roots`.
+    """
+    statement, name, issuer = signed_by(bundle_path, keys, roots, identities, at, sigstore_root)
     found = tuple(differences(model, bundle_path, statement, step=step))
     return Verified(signer=name, issuer=issuer, files=len(statement.files), differences=found)
