@@ -89,7 +89,71 @@ def test_a_score_below_the_mark_fails_and_no_score_is_unknown(tmp_path: Path) ->
     assert {f.key: f.verdict for f in findings} == {"ada/basics": "fail", "ada/running": "unknown"}
 
 
-@given(st.text(max_size=12))
-def test_any_score_is_a_share_or_none(text: str) -> None:
-    score = records._score(text)
+@pytest.mark.parametrize(
+    "day", ["2026-10-0199", "2026-10-01garbage", "20261001", "2026-10-01T99:00", "2026-10-01x08:00"]
+)
+def test_what_only_begins_like_a_day_is_none(tmp_path: Path, day: str) -> None:
+    findings = found(tmp_path, f"person,module,completed\nada,basics,{day}\nada,running,2026-10-01\n")
+    assert told(findings, "fail") == ["ada/basics"]
+    assert [f.place.line for f in findings if f.verdict == "unknown" and f.place] == [2]
+
+
+@pytest.mark.parametrize("day", ["2026-10-01", "2026-10-01T08:00Z", "2026-10-01 08:00:00.123+02:00"])
+def test_a_day_may_bear_a_time(tmp_path: Path, day: str) -> None:
+    assert told(found(tmp_path, f"person,module,completed\nada,basics,{day}\nada,running,{day}\n"), "pass") == ["ada"]
+
+
+def scores(tmp_path: Path, export: str, manifest: str = MANIFEST) -> dict[str, str]:
+    findings = looked(knowledge_shown, written(tmp_path, {"records.csv": export}, manifest), now=NOW)
+    assert all(f.mend for f in findings if f.verdict != "pass")
+    return {f.key: f.verdict for f in findings}
+
+
+def test_a_module_that_was_never_taken_shows_no_knowledge(tmp_path: Path) -> None:
+    export = "person,module,completed,score\nada,basics,2026-10-01,0.9\n"
+    assert scores(tmp_path, export) == {"ada/basics": "pass", "ada/running": "unknown"}
+
+
+def test_one_of_whom_no_module_is_asked_has_neither_completed_nor_shown_anything(tmp_path: Path) -> None:
+    manifest = MANIFEST.replace("{id: basics, valid_days: 100}, ", "").replace(
+        "  people:\n", "  people:\n    - {id: ben, roles: [data]}\n"
+    )
+    export = "person,module,completed,score\nada,running,2026-10-01,0.9\n"
+    assert scores(tmp_path, export, manifest) == {"ada/running": "pass", "ben": "unknown"}
+    assert told(found(tmp_path, export, manifest), "unknown") == ["ben"]
+
+
+def test_without_modules_nothing_passes(tmp_path: Path) -> None:
+    manifest = "\n".join(line for line in MANIFEST.splitlines() if "modules:" not in line) + "\n"
+    assert set(scores(tmp_path, "person,module,completed,score\n", manifest).values()) == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdicts"),
+    [
+        ("1", "0.9", ["pass", "pass"]),
+        ("1", "95%", ["pass", "pass"]),
+        ("1", "95", ["fail", "pass"]),
+        ("0", "95", ["fail", "pass"]),
+        ("0.9", "95", ["unknown", "pass"]),
+        ("100", "90.5", ["pass", "pass"]),
+        ("1%", "0.9", ["fail", "pass"]),
+        ("0.8333333333333334", "1.0", ["pass", "pass"]),
+    ],
+)
+def test_one_scale_holds_for_all_scores_of_a_file(tmp_path: Path, first: str, second: str, verdicts: list[str]) -> None:
+    export = f"person,module,completed,score\nada,basics,2026-10-01,{first}\nada,running,2026-10-01,{second}\n"
+    assert list(scores(tmp_path, export).values()) == verdicts
+
+
+def test_a_person_who_cannot_be_read_is_told_of(tmp_path: Path) -> None:
+    manifest = MANIFEST + "  people_file: people.csv\n"
+    (tmp_path / "people.csv").write_text("id\nno id at all\n")
+    export = "person,module,completed,score\nada,basics,2026-10-01,0.9\nada,running,2026-10-01,0.9\n"
+    assert scores(tmp_path, export, manifest)["people.csv:2"] == "unknown"
+
+
+@given(st.text(max_size=12), st.booleans())
+def test_any_score_is_a_share_or_none(text: str, points: bool) -> None:
+    score = records._score(text, points=points)
     assert score is None or 0 <= score <= 1

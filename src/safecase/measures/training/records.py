@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, get_args
 
 from safecase.checks import Context
@@ -30,6 +30,13 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """How exports call what we ask for; the first column that is there counts."""
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_MOMENT = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?", re.ASCII | re.IGNORECASE
+)
+_NO_DAY = "is no day (YYYY-MM-DD, or with a time as ISO 8601 writes it)"
+_NUMBER = re.compile(r"[+-]?(\d{1,12}(\.\d{0,30})?|\.\d{1,30}) ?%?", re.ASCII)
+
 
 class Fault(NamedTuple):
     """A row of an export that cannot be used, and why."""
@@ -46,7 +53,9 @@ class Completion(NamedTuple):
     module: str
     completed: date
     score: float | None
-    """0 to 1."""
+    """0 to 1; None where none is recorded, or where it cannot be told what it means."""
+    scored: str
+    """The score as the export writes it."""
     expires: date | None
     place: Place
 
@@ -89,10 +98,11 @@ def completions(ctx: Context, known: Learners) -> Completions:
     found: list[Completion] = []
     faults: list[Fault] = []
     for file in ctx.manifest.training.records:
+        points = any(_is_points(row["score"]) for row, _ in _rows(ctx, file, []))
         for row, place in _rows(ctx, file, faults):
             if row["person"].lower() in known.gone:
                 continue
-            told = _completion(row, place, by_name, modules)
+            told = _completion(row, place, by_name, modules, points=points)
             if isinstance(told, Completion):
                 found.append(told)
             elif told:
@@ -141,7 +151,7 @@ def _person(row: Mapping[str, str], place: Place, faults: list[Fault]) -> Person
         faults.append(Fault(place, f"{shown(', '.join(strange), 80)} is no role; one is of {', '.join(sorted(ROLES))}"))
     until = _day(row["until"])
     if row["until"] and until is None:
-        faults.append(Fault(place, f"{shown(row['until'], 30)} is no day (YYYY-MM-DD)"))
+        faults.append(Fault(place, f"{shown(row['until'], 30)} {_NO_DAY}"))
     return Person(
         id=id_,
         name=row["name"],
@@ -151,7 +161,9 @@ def _person(row: Mapping[str, str], place: Place, faults: list[Fault]) -> Person
     )
 
 
-def _completion(row: Mapping[str, str], place: Place, people: Mapping[str, str], modules: set[str]) -> Completion | str:
+def _completion(
+    row: Mapping[str, str], place: Place, people: Mapping[str, str], modules: set[str], *, points: bool
+) -> Completion | str:
     """Read a row; gives why it is of no use, or "" where it is about somebody or something else."""
     if row["module"] not in modules:
         return "" if row["module"] else "names no module"
@@ -160,28 +172,45 @@ def _completion(row: Mapping[str, str], place: Place, people: Mapping[str, str],
         return "somebody who is not among the people of the service" if row["person"] else "names nobody"
     completed = _day(row["completed"])
     if completed is None:
-        return f"{shown(row['completed'], 30) or 'nothing'} is no day (YYYY-MM-DD)"
-    score = _score(row["score"])
-    if row["score"] and score is None:
+        return f"{shown(row['completed'], 30) or 'nothing'} {_NO_DAY}"
+    score = _score(row["score"], points=points)
+    if row["score"] and score is None and not (points and _is_share(row["score"])):
         return f"{shown(row['score'], 30)} is no score (0 to 1, 0 to 100, or 80%)"
     expires = _day(row["expires"])
     if row["expires"] and expires is None:
-        return f"{shown(row['expires'], 30)} is no day (YYYY-MM-DD)"
-    return Completion(person, row["module"], completed, score, expires, place)
+        return f"{shown(row['expires'], 30)} {_NO_DAY}"
+    return Completion(person, row["module"], completed, score, row["score"], expires, place)
 
 
 def _day(text: str) -> date | None:
+    """Read a day, or the day of a moment as it is written; what only begins like one is none."""
     try:
-        return date.fromisoformat(text[:10])
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+        return datetime.fromisoformat(text).date() if _MOMENT.fullmatch(text) else None
     except ValueError:
         return None
 
 
-def _score(text: str) -> float | None:
-    """Read 0.8, 80 and 80% as the same; 1 is a whole one, since nobody reports one point of a hundred."""
-    try:
-        value = float(text.removesuffix("%").strip())
-    except ValueError:
+def _score(text: str, *, points: bool) -> float | None:
+    """Read 0.8, 80 and 80% as the same; in a file of points 1 is one of a hundred, and 0.8 could mean either."""
+    value = _number(text)
+    if value is None or (points and _is_share(text)):
         return None
-    value = value / 100 if text.endswith("%") or value > 1 else value
+    value = value / 100 if text.endswith("%") or value > 1 or points else value
     return value if 0 <= value <= 1 else None
+
+
+def _is_points(text: str) -> bool:
+    """Say whether a score shows that its file counts to a hundred."""
+    value = _number(text)
+    return value is not None and value > 1 and not text.endswith("%")
+
+
+def _is_share(text: str) -> bool:
+    value = _number(text)
+    return value is not None and 0 < value < 1 and not text.endswith("%")
+
+
+def _number(text: str) -> float | None:
+    return float(text.removesuffix("%")) if _NUMBER.fullmatch(text) else None

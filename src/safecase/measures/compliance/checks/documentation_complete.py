@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
 from safecase.checks import Context, check
 from safecase.errors import CollectError
+from safecase.measures.compliance.documentation import Section, names, sections, shared_out
 from safecase.readers import regular_files
 from safecase.readers.text import shown
 from safecase.service.subjects import Service
 from safecase.vocabulary import Finding, Place
 
 MOST_BYTES = 4_000_000
-MOST_HEADINGS = 2_000
-FEWEST_WORDS = 15
-"""A part of fewer words says nothing."""
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "what the system is and what it is for": ("purpose", "general description", "overview", "intended use"),
@@ -37,22 +32,12 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """Parts of Annex IV in our own words, with words that their headings bear."""
 
-_HEADING = re.compile(r"(?m)^ {0,3}(#{1,6})[ \t](.{1,300})$")
-_EMPTY = re.compile(r"\b(tbd|todo|to be (done|defined|written|completed)|lorem ipsum|n/?a|xxx)\b", re.IGNORECASE)
-
-
-class Section(NamedTuple):
-    """A heading, and the text until the next of its level or above."""
-
-    title: str
-    line: int
-    text: str
-
 
 @check(
     "doc.annexiv",
     control="RC-05",
     severity="high",
+    version=2,
     reads=("compliance.documents",),
     files=("compliance.documents",),
 )
@@ -65,9 +50,11 @@ def documentation_complete(service: Service, ctx: Context) -> Iterator[Finding]:
 
     ## How it is checked
     `compliance.documents.technical` is a Markdown file. Each of fourteen parts, in our words for the points of Annex
-    IV, needs a heading that bears one of its words and at least fifteen words of text under it. A part that only says
-    that it is to be done counts as missing. Whether what it says is true and enough is for people to judge; an
-    attestation for RC-07 says that they did.
+    IV, needs a heading of its own that bears one of its words and at least fifteen words of prose under it: a heading
+    that names several parts counts for one of them, and prose under a lower heading counts for the one that takes it.
+    What stands in comments and code fences is not seen, neither headings nor prose. A sentence that only says that
+    something is to be written ("TBD", "to do", "…") is no prose, and beside one three times as many words are wanted.
+    Whether what it says is true and enough is for people to judge; an attestation for RC-07 says that they did.
 
     ## How to mend it
     Write the part, or name the file that holds it under a heading of that name. `safecase assess -o case.md` gives
@@ -82,51 +69,44 @@ def documentation_complete(service: Service, ctx: Context) -> Iterator[Finding]:
         told = "no technical documentation is named"
         yield documentation_complete.failed(service, told, rule="file", mend=mend, place=ctx.place("compliance"))
         return
-    sections = _sections(_text(ctx, file))
+    found = sections(_text(ctx, file))
+    given = shared_out(found, PARTS)
     for part, words in PARTS.items():
-        yield _judged(service, file, part, words, sections)
+        yield _judged(service, file, part, words, found, given)
 
 
 def _text(ctx: Context, file: str) -> str:
     if not file.lower().endswith((".md", ".markdown", ".txt")):
         raise CollectError(f"{shown(file)} is no Markdown", mend="name a Markdown file, or attest RC-05")
     try:
-        return regular_files.read(ctx.path(file), most=MOST_BYTES).decode("utf-8-sig")
+        return regular_files.read(ctx.path(file), most=MOST_BYTES).decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as why:
         raise CollectError(f"{shown(file)} cannot be read: {why}", mend="name a file of UTF-8 text") from why
 
 
-def _sections(text: str) -> tuple[Section, ...]:
-    found = list(itertools.islice(_HEADING.finditer(text), MOST_HEADINGS))
-    sections = []
-    line, counted = 1, 0
-    for number, heading in enumerate(found):
-        level = len(heading[1])
-        until = next((later.start() for later in found[number + 1 :] if len(later[1]) <= level), len(text))
-        line += text.count("\n", counted, heading.start())
-        counted = heading.start()
-        sections.append(Section(heading[2].strip(" \t#"), line, text[heading.end() : until]))
-    return tuple(sections)
-
-
-def _judged(service: Service, file: str, part: str, words: tuple[str, ...], sections: tuple[Section, ...]) -> Finding:
-    named = [s for s in sections if any(re.search(rf"\b{re.escape(word)}", s.title.lower()) for word in words)]
+def _judged(
+    service: Service,
+    file: str,
+    part: str,
+    words: Sequence[str],
+    found: Sequence[Section],
+    given: Mapping[str, int],
+) -> Finding:
+    if part in given:
+        own = found[given[part]]
+        told, place = f"{part}: “{shown(own.title, 60)}”", Place(file=file, line=own.line)
+        return documentation_complete.passed(service, told, rule="part", key=part, place=place)
     mend = f"write it under a heading such as “{words[0].capitalize()}”"
+    named = [n for n, one in enumerate(found) if names(one, words)]
     if not named:
         place = Place(file=file, line=1)
         told = f"{shown(file)} has no part on {part}"
         return documentation_complete.failed(service, told, rule="part", key=part, mend=mend, place=place)
-    whole = next((s for s in named if _says_something(s.text)), None)
-    if whole is None:
-        told = f"the part on {part} (“{shown(named[0].title, 60)}”) says nothing yet"
-        place = Place(file=file, line=named[0].line)
-        return documentation_complete.failed(service, told, rule="part", key=part, mend=mend, place=place)
-    told = f"{part}: “{shown(whole.title, 60)}”"
-    place = Place(file=file, line=whole.line)
-    return documentation_complete.passed(service, told, rule="part", key=part, place=place)
-
-
-def _says_something(text: str) -> bool:
-    plain = _HEADING.sub(" ", text)
-    words = re.findall(r"\w+", plain)
-    return len(words) >= FEWEST_WORDS and not (_EMPTY.search(plain) and len(words) < 3 * FEWEST_WORDS)
+    empty = next((n for n in named if n not in given.values()), None)
+    near = found[named[0] if empty is None else empty]
+    if empty is None:
+        told = f"“{shown(near.title, 60)}” is the heading of another part; {part} has none of its own"
+    else:
+        told = f"the part on {part} (“{shown(near.title, 60)}”) says nothing yet"
+    place = Place(file=file, line=near.line)
+    return documentation_complete.failed(service, told, rule="part", key=part, mend=mend, place=place)

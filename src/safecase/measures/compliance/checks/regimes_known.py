@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from safecase.checks import Context, check
 from safecase.engines.nearest import nearest
 from safecase.measures.compliance.applying import Applying, ai_act_class, regimes
+from safecase.measures.compliance.places import is_known, nearest_place
 from safecase.readers.text import shown
 from safecase.service.subjects import Repository
 from safecase.vocabulary import Finding
@@ -56,12 +56,10 @@ DOMAINS = frozenset(
 )
 """Areas that the law tells apart, and common ones that it does not; a word beside them would decide unseen."""
 
-JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{2,3})?|EEA")
-
 SURE = {"P": "read in the source", "S": "from a secondary source", "M": "from memory", "U": "unsettled"}
 
 
-@check("reg.classify", control="RC-01", severity="high")
+@check("reg.classify", control="RC-01", severity="high", version=2)
 def regimes_known(repository: Repository, ctx: Context) -> Iterator[Finding]:
     """The facts say which laws apply to the service, and the AI Act's class follows from them.
 
@@ -74,8 +72,10 @@ def regimes_known(repository: Repository, ctx: Context) -> Iterator[Finding]:
     Each regime of the catalogue has a predicate over the facts, like a control. A fact that nobody said decides
     nothing here, unlike elsewhere: the regime is then open, and the finding names the facts that would decide it. The
     class of the EU AI Act is the severest that is certain; where a severer one is open it is undetermined. It passes
-    when nothing is open. An area (`service.domain`) or a place (`service.jurisdictions`) that no regime knows fails,
-    since a slip of the pen would take the service out of a law. A first sorting and no legal advice: derogations
+    when nothing is open. An area (`service.domain`) that no regime knows fails, since a slip of the pen would take the
+    service out of a law. A place (`service.jurisdictions`) that is neither EU nor EEA, a country's two letters (ISO
+    3166-1) nor a state of the United States (US-CA) is unknown for the same reason, and so is a part of a country
+    (DE-BY) without the country beside it. A first sorting and no legal advice: derogations
     (Art. 6(3)), exclusions, Annex I in detail and the change of roles are not seen yet, and a source that was not read
     in the original is said so. Somebody who knows the law must look at what it says.
 
@@ -110,11 +110,13 @@ def _strange(repository: Repository, ctx: Context) -> Iterator[Finding]:
         mend = f"write `domain: {near}` if that is meant, or `other`"
         yield regimes_known.failed(repository, told, rule="domain", mend=mend, place=ctx.place("service.domain"))
     for number, where in enumerate(block.jurisdictions):
-        if not JURISDICTION.fullmatch(where):
-            told = f"service.jurisdictions names {shown(where)}, which no regime knows"
+        if not is_known(where, block.jurisdictions):
+            near = nearest_place(where)
+            told = f"service.jurisdictions names {shown(where, 60)}, which is no code of a place that a law is about"
             mend = "write EU, a country's two letters (KR), or a state of the United States (US-CA)"
+            mend = f"write {near} if that is meant; else {mend.removeprefix('write ')}" if near else mend
             place = ctx.place(f"service.jurisdictions.{number}")
-            yield regimes_known.failed(repository, told, rule="place", key=where, mend=mend, place=place)
+            yield regimes_known.unknown(repository, told, rule="place", key=where, mend=mend, place=place)
 
 
 def _class_told(name: str, found: tuple[Applying, ...]) -> str:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from safecase.catalogue.read import catalogue
 from safecase.checks import Context, check
+from safecase.measures.threat_modelling.words import says_who, says_why
 from safecase.readers.text import shown
 from safecase.service.schema import ExceptionBlock
 from safecase.service.subjects import Service
@@ -15,7 +16,7 @@ from safecase.vocabulary import Finding
 LONGEST = timedelta(days=365)
 
 
-@check("accept.valid", control="TM-07", severity="medium")
+@check("accept.valid", control="TM-07", severity="medium", version=2)
 def acceptance_signed(service: Service, ctx: Context) -> Iterator[Finding]:
     """Every accepted gap has an owner, a reason and a last day that has not come.
 
@@ -25,9 +26,9 @@ def acceptance_signed(service: Service, ctx: Context) -> Iterator[Finding]:
 
     ## How it is checked
     Each entry of `exceptions:` in the manifest names a control that exists, an owner (a person of `training.people`
-    where people are listed), a reason, and an expiry that is a day of the calendar, not past, and at most 365 days
-    ahead. Two entries for the same gap contradict each other and are found as well. It looks daily, because a day is
-    all it takes for an exception to end.
+    where people are listed), a reason of at least three different words ("tbd" and the like are none), and an expiry
+    that is a day of the calendar, not past, and at most 365 days ahead. Two entries for the same gap contradict each
+    other and are found as well. It looks daily, because a day is all it takes for an exception to end.
 
     ## How to mend it
     Mend the gap, or let its owner decide anew: write a reason that a stranger understands and an `expires:` within a
@@ -66,7 +67,9 @@ def _faults(entry: ExceptionBlock, people: set[str], today: date) -> Iterator[st
         yield "names a control that does not exist"
     if people and entry.owner not in people:
         yield f"has the owner {shown(entry.owner)}, who is not in training.people"
-    if len(set(entry.reason.split())) < 3:
+    if not says_who(entry.owner):
+        yield "has nobody for an owner"
+    if not says_why(entry.reason):
         yield "has no reason that says anything"
     last = date.fromisoformat(entry.expires)
     if last < today:

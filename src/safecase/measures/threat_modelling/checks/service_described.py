@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from safecase.checks import Context, check
+from safecase.measures.threat_modelling.words import says_who, says_why
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Service
 from safecase.vocabulary import Finding
@@ -13,11 +14,11 @@ SHORTEST_PURPOSE = 20
 """Characters: a name is no purpose."""
 
 FIELDS: Mapping[str, Callable[[Manifest], bool]] = {
-    "service.purpose": lambda m: len(m.service.purpose.strip()) >= SHORTEST_PURPOSE,
-    "service.owner": lambda m: bool(m.service.owner),
+    "service.purpose": lambda m: len(m.service.purpose.strip()) >= SHORTEST_PURPOSE and says_why(m.service.purpose),
+    "service.owner": lambda m: says_who(m.service.owner),
     "service.stage": lambda m: m.service.stage is not None,
     "service.criticality": lambda m: m.service.criticality is not None,
-    "service.jurisdictions": lambda m: bool(m.service.jurisdictions),
+    "service.jurisdictions": lambda m: any(where.strip() for where in m.service.jurisdictions),
     "service.users.who": lambda m: bool(m.service.users.who),
     "ai.kind": lambda m: bool(m.ai.kind),
     "deployment.hosting": lambda m: m.deployment.hosting is not None,
@@ -26,7 +27,7 @@ FIELDS: Mapping[str, Callable[[Manifest], bool]] = {
 """What every service must say, and when it has."""
 
 WITH_AI: Mapping[str, Callable[[Manifest], bool]] = {
-    "service.domain": lambda m: bool(m.service.domain),
+    "service.domain": lambda m: bool(m.service.domain.strip()),
     "service.decision.about_people": lambda m: m.service.decision.about_people is not None,
     "service.decision.effect": lambda m: m.service.decision.effect is not None,
     "data.classes": lambda m: bool(m.data) and all(block.classes for block in m.data),
@@ -39,6 +40,7 @@ WITH_AI: Mapping[str, Callable[[Manifest], bool]] = {
     "field.complete",
     control="TM-02",
     severity="medium",
+    version=2,
     reads=("service", "ai.kind", "deployment.hosting", "deployment.exposure", "data", "outputs"),
 )
 def service_described(service: Service, ctx: Context) -> Iterator[Finding]:
@@ -49,7 +51,8 @@ def service_described(service: Service, ctx: Context) -> Iterator[Finding]:
     facts. A fact that is missing counts as the worse value, so that an undescribed service is asked for everything.
 
     ## How it is checked
-    safecase.yaml says each of the facts that most rows depend on; a purpose is a sentence, not a name. Whether the
+    safecase.yaml says each of the facts that most rows depend on; a purpose is a sentence, not a name. Blanks and
+    words such as "tbd" say nothing. Whether the
     description is true, and which misuse is foreseeable, an attestation for TM-02 says: a person answers for it.
 
     ## How to mend it

@@ -18,6 +18,7 @@ MOST_FAULTS = 20
     "train.score",
     control="TR-03",
     severity="low",
+    version=2,
     reads=("training",),
     files=("training.people_file", "training.records"),
 )
@@ -31,8 +32,10 @@ def knowledge_shown(service: Service, ctx: Context) -> Iterator[Finding]:
     ## How it is checked
     Of the records that `train.completion` reads, the latest completion that counts today of each person and module
     bears a score of at least the module's `pass_score` (0.8 unless it says otherwise). Scores are read as a share, as
-    points of a hundred, or as a percentage. A completion without a score is unknown; a module that nobody completed is
-    `train.completion`'s affair. The share of passed checks is kept as a metric.
+    points of a hundred, or as a percentage: where any score of a file is above 1, the file counts points, and 1 is one
+    of a hundred. A share between 0 and 1 in such a file could mean either and is unknown, as is a completion without a
+    score, a module of somebody's role without a completion that counts, and somebody of whom no module is asked. That
+    the module is missing is `train.completion`'s affair. The share of passed checks is kept as a metric.
 
     ## How to mend it
     Let the people named take the check again; look at the questions where many fail.
@@ -42,25 +45,21 @@ def knowledge_shown(service: Service, ctx: Context) -> Iterator[Finding]:
     """
     known = learners(ctx)
     read = completions(ctx, known)
-    done = read.found
-    yield from _unused(service, read.faults)
-    latest = _latest(done, ctx)
-    taken = [
-        (person, module, latest[person.id, module.id])
-        for person in known.people
-        for module in asked_of(person, ctx.manifest.training.modules)
-        if (person.id, module.id) in latest
-    ]
+    yield from _unused(service, (*known.faults, *read.faults))
+    latest = _latest(read.found, ctx)
+    asked = [(person, module) for person in known.people for module in asked_of(person, ctx.manifest.training.modules)]
+    taken = [pair for pair in asked if (pair[0].id, pair[1].id) in latest]
     if not taken:
         mend = "export the records with a score for each completion (training.records)"
         told = "no completion that counts today is recorded"
         yield knowledge_shown.unknown(service, told, mend=mend, place=ctx.place("training"))
         return
     passed = 0
-    for person, module, completion in taken:
-        finding = _judged(service, person, module, completion)
+    for person, module in asked:
+        finding = _judged(service, ctx, person, module, latest.get((person.id, module.id)))
         passed += finding.verdict == "pass"
         yield finding
+    yield from _unasked(service, ctx, known.people, {person.id for person, _ in asked})
     ctx.measure(Metric(name="knowledge checks passed", value=passed / len(taken), n=len(taken)))
 
 
@@ -70,6 +69,18 @@ def _unused(service: Service, faults: tuple[Fault, ...]) -> Iterator[Finding]:
     for fault in faults[:MOST_FAULTS]:
         key = str(fault.place)
         yield knowledge_shown.unknown(service, fault.message, rule="row", key=key, place=fault.place, mend=mend)
+    if len(faults) > MOST_FAULTS:
+        told = f"{len(faults) - MOST_FAULTS} more rows cannot be used"
+        yield knowledge_shown.unknown(service, told, rule="row", key="more", mend=mend)
+
+
+def _unasked(service: Service, ctx: Context, people: tuple[Person, ...], asked: set[str]) -> Iterator[Finding]:
+    for person in people:
+        if person.id not in asked:
+            told = f"no module is asked of {shown(person.id)}, so nothing shows what they know"
+            mend = f"declare a module for everyone, or for their role (training.modules in {ctx.manifest_path})"
+            place = ctx.place("training.modules")
+            yield knowledge_shown.unknown(service, told, rule="unasked", key=person.id, place=place, mend=mend)
 
 
 def _latest(done: tuple[Completion, ...], ctx: Context) -> Mapping[tuple[str, str], Completion]:
@@ -82,8 +93,16 @@ def _latest(done: tuple[Completion, ...], ctx: Context) -> Mapping[tuple[str, st
     return found
 
 
-def _judged(service: Service, person: Person, module: TrainingModule, done: Completion) -> Finding:
+def _judged(service: Service, ctx: Context, person: Person, module: TrainingModule, done: Completion | None) -> Finding:
     who, key = f"{shown(person.id)} in {shown(module.id)}", f"{person.id}/{module.id}"
+    if done is None:
+        told = f"{who}: no completion that counts today, so no score"
+        mend = f"let {shown(person.id)} complete {shown(module.title or module.id)}, then export the records anew"
+        return knowledge_shown.unknown(service, told, key=key, place=ctx.place("training.records"), mend=mend)
+    if done.score is None and done.scored:
+        told = f"{who}: {shown(done.scored, 20)} is a share in a file that counts points of a hundred"
+        mend = "export all scores of the file on one scale, or write them with a %"
+        return knowledge_shown.unknown(service, told, key=key, place=done.place, mend=mend)
     if done.score is None:
         mend = "export the score, or say by an attestation how their knowledge was checked"
         return knowledge_shown.unknown(service, f"{who}: no score", key=key, place=done.place, mend=mend)

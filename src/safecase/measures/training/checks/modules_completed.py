@@ -18,6 +18,7 @@ MOST_FAULTS = 20
     "train.completion",
     control="TR-02",
     severity="medium",
+    version=2,
     reads=("training",),
     files=("training.people_file", "training.records"),
 )
@@ -34,8 +35,9 @@ def modules_completed(service: Service, ctx: Context) -> Iterator[Finding]:
     part has not ended. What they must complete are the `training.modules` without roles, and those for one of their
     roles. Completions are read from `training.records` (CSV or JSON lines: person, module, completed, score, expires),
     by id or e-mail address. One counts for the module's `valid_days`, or until the day that the record gives. A row
-    that names nobody we know, or no day, is told and counts for nobody. Whether somebody listened is not measured;
-    `train.score` looks at what they know.
+    that names nobody we know, or no day (`2026-10-01`, or with a time as ISO 8601 writes it), is told and counts for
+    nobody. Somebody of whom no module is asked is unknown. Whether somebody listened is not measured; `train.score`
+    looks at what they know.
 
     ## How to mend it
     Let the people named complete the module, and export the records anew. Give somebody who left an `until`.
@@ -63,7 +65,12 @@ def modules_completed(service: Service, ctx: Context) -> Iterator[Finding]:
             )
         ]
         yield from (_open(service, ctx, person, module) for module in open_ones)
-        if not open_ones:
+        if not asked:
+            told = f"no module is asked of {shown(person.id)}"
+            mend = f"declare a module for everyone, or for their role (training.modules in {ctx.manifest_path})"
+            place = ctx.place("training.modules")
+            yield modules_completed.unknown(service, told, rule="unasked", key=person.id, place=place, mend=mend)
+        elif not open_ones:
             told = f"{shown(person.id)} completed {len(asked)} module{'s' * (len(asked) != 1)}"
             yield modules_completed.passed(service, told, rule="person", key=person.id)
 
