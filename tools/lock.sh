@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 compile=(.tools/bin/uv pip compile -q --universal --generate-hashes --no-annotate --no-emit-index-url
   --custom-compile-command 'make lock' --python-version 3.11)
-"${compile[@]}" --all-extras --group dev --group model pyproject.toml -o requirements/dev.txt "$@"
+"${compile[@]}" --extra demo --extra firewall --extra gateway --extra sigstore --group dev --group model pyproject.toml -o requirements/dev.txt "$@"
 echo 'uv==0.13.9' | "${compile[@]}" - -o requirements/uv.txt
 if grep -nE '://|^-|file:' requirements/dev.txt requirements/uv.txt; then
   echo 'error: the lock names a registry, an option or a path of this machine' >&2

@@ -1,0 +1,164 @@
+"""The log of events: one canonical JSON object a line, each naming the one before it, in segments of a bounded size.
+
+Callers never wait: a thread of its own writes. When the disk does not take more, events wait in a bounded memory, and
+when that is full the gateway says so (`full`) and lets nothing through: what is not logged does not happen.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import queue
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from safecase.errors import EvidenceError
+from safecase.readers.chained_logs import FIRST
+from safecase.readers.text import shown
+
+MOST_WAITING: Final = 20_000
+BATCH: Final = 2_000
+SYNC_S: Final = 1.0
+"""At most so much is lost when the machine loses its power; when only the program dies, what was written stays."""
+RETRY_S: Final = 0.2
+SEGMENT: Final = "events-{:06d}.jsonl"
+
+
+class EventLog:
+    """One log in one folder, written by one process (each worker has a folder of its own)."""
+
+    def __init__(self, folder: Path, segment_bytes: int) -> None:
+        self._folder = folder
+        self._most = segment_bytes
+        self._waiting: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._file: Any = None
+        self._size = 0
+        self._number, self._seq, self._before = self._continued()
+        self.failing = ""
+        """Why the disk does not take events at the moment; empty where it does."""
+        self.written = 0
+        self._thread = threading.Thread(target=self._run, name="gateway-events", daemon=True)
+        self._thread.start()
+
+    @property
+    def full(self) -> bool:
+        """Say whether no event can wait any more."""
+        return self._waiting.qsize() >= MOST_WAITING
+
+    @property
+    def waiting(self) -> int:
+        """How many events are not on disk yet."""
+        return self._waiting.qsize()
+
+    def add(self, event: dict[str, Any]) -> None:
+        """Take an event; it gets its time, number and link when it is written."""
+        event["time"] = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        self._waiting.put(event)
+
+    def stop(self) -> None:
+        """Write what waits, and close."""
+        self._waiting.put(None)
+        self._thread.join(timeout=10)
+
+    def _continued(self) -> tuple[int, int, str]:
+        """Go on after the last whole line of the last segment; a torn one at its end stays where it is, in its file."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            names = sorted(path for path in self._folder.glob("events-*.jsonl") if path.is_file())
+            for path in reversed(names):
+                lines = [line for line in path.read_bytes().split(b"\n") if line]
+                for line in reversed(lines):
+                    try:
+                        seq = int(msgspec.json.decode(line)["seq"])
+                    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+                        continue
+                    return int(path.stem.rpartition("-")[2]) + 1, seq + 1, hashlib.sha256(line).hexdigest()
+            return (int(names[-1].stem.rpartition("-")[2]) + 1 if names else 1), 1, FIRST
+        except OSError as why:
+            raise EvidenceError(
+                f"{shown(str(self._folder))} cannot be used for the log: {why.strerror}",
+                mend="give a folder that can be written: log.folder",
+                exit_code=3,
+            ) from why
+
+    def _run(self) -> None:
+        left: list[dict[str, Any]] = []
+        synced = time.monotonic()
+        while True:
+            ended = self._gather(left)
+            if left:
+                try:
+                    self._write(left)
+                    left.clear()
+                    self.failing = ""
+                except OSError as why:
+                    self.failing = why.strerror or type(why).__name__
+                    self._close()
+                    if ended:
+                        return
+                    time.sleep(RETRY_S)
+            if self._file is not None and time.monotonic() - synced > SYNC_S:
+                synced = time.monotonic()
+                os.fsync(self._file.fileno())
+            if ended and not left:
+                self._close()
+                return
+
+    def _gather(self, left: list[dict[str, Any]]) -> bool:
+        """Take what waits, up to a batch; True once the log is to be closed."""
+        if left:
+            return False
+        try:
+            event = self._waiting.get(timeout=SYNC_S)
+        except queue.Empty:
+            return False
+        while event is not None:
+            left.append(event)
+            if len(left) >= BATCH:
+                return False
+            try:
+                event = self._waiting.get_nowait()
+            except queue.Empty:
+                return False
+        return True
+
+    def _write(self, events: list[dict[str, Any]]) -> None:
+        """Write a batch in one go: after a failure all of it is written again, into a new segment."""
+        if self._file is None or self._size > self._most:
+            self._close()
+            self._file = (self._folder / SEGMENT.format(self._number)).open("xb", buffering=0)
+            os.fchmod(self._file.fileno(), 0o600)
+            self._number += 1
+            self._size = 0
+        lines: list[bytes] = []
+        seq, before = self._seq, self._before
+        for event in events:
+            line = msgspec.json.encode({**event, "seq": seq, "prev": before}, order="sorted")
+            before = hashlib.sha256(line).hexdigest()
+            seq += 1
+            lines.append(line)
+        content = b"\n".join(lines) + b"\n"
+        try:
+            if self._file.write(content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            os.ftruncate(self._file.fileno(), self._size)  # half a batch would break the chain
+            raise
+        self._seq, self._before = seq, before
+        self._size += len(content)
+        self.written += len(events)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            try:
+                os.fsync(self._file.fileno())
+                self._file.close()
+            except OSError:
+                pass  # the next segment begins anew
+            self._file = None

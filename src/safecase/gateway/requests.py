@@ -1,0 +1,84 @@
+"""Reading a client's request off the wire, within bounds of size and time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from safecase.gateway.apis.texts import Slot
+from safecase.gateway.policy import Origin
+from safecase.gateway.refusals import Refused
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+BODY_S: Final = 30.0
+"""A client that takes longer to send its request is sent away."""
+_ONCE: Final = frozenset({"authorization", "x-api-key", "content-type", "content-length", "x-safecase-origin"})
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Give the headers of a request; one that decides something may stand there once only."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1").lower()
+        if key in found and key in _ONCE:
+            raise Refused("unreadable", f"the header {key} is given twice")
+        found[key] = value.decode("latin-1")
+    return found
+
+
+async def received(headers: Mapping[str, str], receive: Receive, most: int) -> bytes:
+    """Give the body; raises `Refused` where it is larger than `most` bytes, or comes too slowly."""
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length) > most:
+        raise Refused("too_large", f"the body is larger than {most} bytes")
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise asyncio.CancelledError
+                part: bytes = message.get("body", b"")
+                size += len(part)
+                if size > most:
+                    raise Refused("too_large", f"the body is larger than {most} bytes")
+                if not message.get("more_body"):
+                    return b"".join((*parts, part)) if parts else part
+                parts.append(part)
+    except TimeoutError as why:
+        raise Refused("slow", f"the body did not come within {BODY_S:g} s") from why
+
+
+async def gone_away(receive: Receive) -> None:
+    """Come back once the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def mark(slots: Sequence[Slot], told: str) -> None:
+    """`x-safecase-origin: {"/messages/1/content": "retrieved"}`: what the app knows of where a text comes from.
+
+    An origin can only be taken down to foreign (`tool`, `retrieved`), not lifted: the header may be forged by whoever
+    forges the body.
+    """
+    try:
+        marks = msgspec.json.decode(told.encode(), type=dict[str, str])
+    except (msgspec.DecodeError, UnicodeEncodeError) as why:
+        raise Refused("unreadable", "x-safecase-origin is no JSON object of pointers and origins") from why
+    for pointer, origin in marks.items():
+        if origin not in ("tool", "retrieved"):
+            raise Refused("invalid", "x-safecase-origin marks texts as tool or retrieved only")
+        hit = False
+        for slot in slots:
+            if slot.pointer == pointer or slot.pointer.startswith(pointer + "/"):
+                foreign: Origin = "tool" if origin == "tool" else "retrieved"
+                slot.origin = foreign
+                hit = True
+        if not hit:
+            raise Refused("invalid", f"x-safecase-origin: there is no text at {pointer[:100]}")

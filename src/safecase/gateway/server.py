@@ -1,0 +1,115 @@
+"""The gateway put together and run until it is told to stop."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from safecase.errors import UsageError
+from safecase.gateway.admission import Admission
+from safecase.gateway.events import EventLog
+from safecase.gateway.guards import guards_of
+from safecase.gateway.guards.pipeline import Coverage, Pipeline
+from safecase.gateway.metrics import Metrics
+from safecase.gateway.policy import GatewayPolicy
+from safecase.vocabulary import Noun
+
+if TYPE_CHECKING:
+    from safecase.gateway.app import Gateway
+
+EXTRA: Final = "gateway"
+MOST_HEADERS: Final = 64 * 1024
+STOP_S: Final = 20
+
+
+class Settings(Noun, frozen=True):
+    """How one gateway runs."""
+
+    policy: GatewayPolicy
+    root: Path
+    """What relative paths of the policy are relative to."""
+    host: str = "127.0.0.1"
+    port: int = 4000
+
+
+def build(settings: Settings, admission: Admission, secret: Callable[[str], str], worker: int = 0) -> Gateway:
+    """Put a gateway together: an ASGI application. `secret` resolves references such as `${env:NAME}`."""
+    check_installed()
+    from safecase.gateway.app import Gateway
+    from safecase.gateway.upstream import Upstreams
+
+    policy = settings.policy
+    if not policy.upstreams:
+        raise UsageError("the policy names no upstream", mend="give at least one under `upstreams:`, with its url")
+    log = EventLog(settings.root / policy.log.folder / f"worker-{worker}", policy.log.segment_bytes)
+    pipeline = Pipeline(guards_of(policy, settings.root, secret), shadow=policy.shadow)
+    log.add(
+        {
+            "event": "started",
+            "service": policy.service,
+            "shadow": policy.shadow,
+            "matrix": matrix(pipeline),
+            "controls": {guard.id: list(guard.controls) for guard in pipeline.guards},
+        }
+    )
+    return Gateway(
+        policy,
+        upstreams=Upstreams(policy, secret),
+        pipeline=pipeline,
+        log=log,
+        admission=admission,
+        metrics=Metrics(),
+    )
+
+
+def matrix(pipeline: Pipeline) -> dict[str, dict[str, str]]:
+    """Say, by API and mode, in which directions each guard runs."""
+    from safecase.gateway.apis import SHAPES
+
+    found: dict[str, dict[str, list[Coverage]]] = {}
+    for one in pipeline.matrix(SHAPES):
+        found.setdefault(f"{one.family} {one.mode}", {}).setdefault(one.guard, []).append(one)
+    return {
+        where: {guard: " ".join(c.direction for c in rows if c.runs) or "-" for guard, rows in guards.items()}
+        for where, guards in found.items()
+    }
+
+
+def serve(settings: Settings, admission: Admission, secret: Callable[[str], str]) -> None:
+    """Serve until SIGINT or SIGTERM; raises `UsageError`."""
+    check_installed()
+    import uvicorn
+
+    app = build(settings, admission, secret)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=MOST_HEADERS,
+        timeout_graceful_shutdown=STOP_S,
+        lifespan="on",
+        http="httptools",
+        ws="none",
+        loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
+    )
+    try:
+        uvicorn.Server(config).run()
+    except SystemExit as why:  # it could not listen, and said so
+        raise UsageError(
+            f"{settings.host}:{settings.port} cannot be listened on", mend="give another --listen HOST:PORT"
+        ) from why
+
+
+def check_installed() -> None:
+    """Raise `UsageError` where the extra is not installed."""
+    for name in ("aiohttp", "httptools", "uvicorn"):
+        if importlib.util.find_spec(name) is None:
+            message = f"the gateway needs {name}, which is not installed"
+            raise UsageError(message, mend=f'pip install "safecase[{EXTRA}]"')
