@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -22,7 +23,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from safecase.gateway.keys import Key, KeyStore
+
 KEY = "sk-bench-0123456789abcdefghijklmnopqrstuv"
+SECRET = b"Qm7v-Zk2pX9tYw4rLb8nHc3sGd6fJa1uEo5i"
+KEYS: dict[int, str] = {}
+"""By port; other gateways take `KEY`."""
 SENTENCE = "The garden opens at nine, and whoever comes early waits at the gate with the keeper and a cup of tea. "
 PROMPT = (SENTENCE * 6)[:512]
 PIECES = 22
@@ -112,7 +118,7 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
-        self._ask()
+        asyncio.get_running_loop().call_later(self._gap * random.random(), self._ask)
 
     def _ask(self) -> None:
         self._buffer = b""
@@ -161,7 +167,7 @@ def load(port: int, *, streamed: bool, seconds: float, clients: int, rate: float
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer %b\r\n"
         b"content-type: application/json\r\nx-portkey-provider: openai\r\n"
         b"x-portkey-custom-host: http://127.0.0.1:%d/v1\r\ncontent-length: %d\r\n\r\n"
-    ) % (KEY.encode(), UPSTREAM, len(body)) + body
+    ) % (KEYS.get(port, KEY).encode(), UPSTREAM, len(body)) + body
     took: list[float] = []
     errors = [0]
 
@@ -192,7 +198,7 @@ def free() -> int:
 @contextmanager
 def process(command: list[str], port: int, **environment: str) -> Iterator[int]:
     """Run a server until it listens; gives its process id, and ends it."""
-    log = tempfile.TemporaryFile()
+    log = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the process
     child = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log, start_new_session=True)
     try:
         until = time.monotonic() + 120
@@ -283,17 +289,20 @@ def safecase(folder: Path, port: int, *, guards: bool) -> list[str]:
     }
     path = folder / f"policy{port}.yaml"
     path.write_text(json.dumps(policy))
+    store = KeyStore(path.with_suffix(".db"), SECRET)
+    limits = Key(name="bench", prefix="", requests_per_minute=10**9, tokens_per_day=10**12)
+    KEYS[port] = store.create(limits)
     return [sys.executable, __file__, "--serve", str(path), "--port", str(port)]
 
 
 def serve(path: Path, port: int) -> None:
     """Run the gateway with one key and limits that are never reached."""
-    from safecase.gateway.keyed import bench_admission
+    from safecase.gateway.keyed import keyed
     from safecase.gateway.policy import read_policy
     from safecase.gateway.server import Settings
     from safecase.gateway.server import serve as run
 
-    admission = bench_admission(path.with_suffix(".db"), KEY)
+    admission = keyed(path.with_suffix(".db"), SECRET)
     run(Settings(policy=read_policy(path), root=path.parent, port=port), admission, lambda text: text)
 
 
@@ -309,9 +318,11 @@ def main(argv: list[str]) -> None:
     asked.add_argument("--port", type=int, default=0)
     said = asked.parse_args(argv)
     if said.mock:
-        return mock(said.port)
+        mock(said.port)
+        return
     if said.serve:
-        return serve(said.serve, said.port)
+        serve(said.serve, said.port)
+        return
     UPSTREAM = free()
     rows: list[Row] = []
     late: dict[str, tuple[float, float]] = {}
@@ -343,9 +354,7 @@ def main(argv: list[str]) -> None:
         print(f"added at 100 requests/s, {label}: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
 
 
-def _peers(
-    said: argparse.Namespace, folder: Path
-) -> Iterator[tuple[str, Callable[[int], list[str]], dict[str, str]]]:
+def _peers(said: argparse.Namespace, folder: Path) -> Iterator[tuple[str, Callable[[int], list[str]], dict[str, str]]]:
     if said.portkey:
         yield "Portkey 1.15.2", lambda port: ["node", str(said.portkey), f"--port={port}", "--headless"], {}
     if said.litellm:

@@ -26,6 +26,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "export": ("export:export", "Write the case as HTML, JSON or text."),
     "attest": ("attest:attest", "Write a person's attestation for a control."),
     "baseline": ("baseline:baseline", "Note today's gaps, so that only new ones block."),
+    "gateway": ("gateway:gateway", "Stand before models: keys, limits, guards both ways, a log."),
+    "protect": ("protect:protect", "Score texts for attacks; calibrate, explain, train, replay."),
     "supply": ("supply:supply", "Look inside models; provenance, inventory, conversion."),
     "evidence": ("evidence:evidence", "List, verify and add to what was collected."),
     "catalogue": ("catalogue:catalogue", "Show the controls and threats, or check a catalogue."),

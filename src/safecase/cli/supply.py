@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Final
 
 import click
+
+from safecase.cli.verbs import Verbs
 
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "scan": ("supply_scan:scan", "Look inside model files without loading them."),
@@ -20,25 +21,6 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-class _Verbs(click.Group):
-    """The verbs of the group by a table: the module of one is imported when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        module, _, name = VERBS[cmd_name][0].partition(":")
-        command = getattr(importlib.import_module(f"safecase.cli.{module}"), name)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl([(verb, text) for verb, (_, text) in VERBS.items()])
-
-
 EPILOG = """\b
 Examples:
   safecase supply scan models/
@@ -50,6 +32,6 @@ Examples:
 """
 
 
-@click.group(cls=_Verbs, epilog=EPILOG)
+@click.group(cls=Verbs, table=VERBS, epilog=EPILOG)
 def supply() -> None:
     """Look inside models and what they come with; trust only what is pinned, signed and known."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from pathlib import Path
 
@@ -77,11 +76,12 @@ def firewall(
     import msgspec
 
     from safecase.cli import console
+    from safecase.cli.listening import address
     from safecase.firewall import policy as policies
     from safecase.firewall.server import Settings, check_installed, processors, serve
 
     check_installed()
-    host, port = _address(listen, public=public)
+    host, port = address(listen, public=public, reads="read with the firewall's token")
     rules = policies.read(policy) if policy else policies.Policy()
     rules = msgspec.structs.replace(rules, hosts=(*rules.hosts, *allow_host), max_bytes=max_bytes or rules.max_bytes)
     settings = Settings(
@@ -99,25 +99,6 @@ def firewall(
     named = f"[{host}]" if ":" in host else host
     console.say(f"firewall for {upstream} on http://{named}:{port}; clients: HF_ENDPOINT=http://{named}:{port}")
     serve(settings)
-
-
-def _address(listen: str, *, public: bool) -> tuple[str, int]:
-    from safecase.errors import UsageError
-
-    host, _, port = listen.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port[:6]) < 65536:
-        raise UsageError("--listen is no address", mend="give it as 127.0.0.1:8080")
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback and not public:
-        raise UsageError(
-            "other machines could reach that address, and read with the firewall's token",
-            mend="add --i-know-others-can-reach-it if they may",
-        )
-    return host, int(port)
 
 
 def _token(name: str | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -23,10 +22,10 @@ from safecase.gateway.metrics import Metrics
 from safecase.gateway.policy import GatewayPolicy, UpstreamPolicy
 from safecase.gateway.prices import price
 from safecase.gateway.refusals import Refused
-from safecase.gateway.requests import Receive, Scope, gone_away, headers_of, mark, received
+from safecase.gateway.requests import Receive, Scope, Watch, headers_of, mark, received
 from safecase.gateway.streaming import Streamer
 from safecase.gateway.turn import Turn
-from safecase.gateway.upstream import Reply, Upstreams, passed_on, retry_after
+from safecase.gateway.upstream import Reply, Upstreams, fits, passed_on, retry_after
 
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
@@ -118,7 +117,7 @@ class Gateway:
         if told:
             raise Refused("invalid", told, param=param)
         turn.model, turn.stream = body["model"], bool(body.get("stream"))
-        if caller.models and not any(fnmatch.fnmatchcase(turn.model, name) for name in caller.models):
+        if caller.models and not fits(turn.model, caller.models):
             raise Refused("not_allowed", "this key may not use that model", param="model")
         chain = self._upstreams.route(shape, turn.model)
         changed = self._capped(shape, body)
@@ -165,23 +164,24 @@ class Gateway:
         send: Send,
         key: bytes | None,
     ) -> None:
-        # Whoever waits for nobody any more makes the upstream stop, too.
-        task = asyncio.current_task()
-        gone = asyncio.ensure_future(gone_away(receive))
-        gone.add_done_callback(lambda done: task.cancel() if task and not done.cancelled() else None)
+        # Whoever waits for nobody any more makes the upstream stop, too. Most answers come before anybody could leave.
+        watch = Watch(receive)
         try:
             asked = time.perf_counter()
-            async with self._upstreams.ask(chain, shape, sent.to, passed_on(headers)) as reply:
-                turn.waited += time.perf_counter() - asked
-                turn.upstream = reply.upstream.id
+            reply = await self._upstreams.ask(chain, shape, sent.to, passed_on(headers))
+            turn.waited += time.perf_counter() - asked
+            turn.upstream = reply.upstream.id
+            try:
                 if reply.status != 200:
                     await self._failed(shape, turn, reply)
                 elif turn.stream and reply.kind == "text/event-stream":
                     await self._streamed(shape, turn, call, reply, send)
                 else:
                     await self._whole(shape, turn, call, reply, send, key)
+            finally:
+                reply.done()
         finally:
-            gone.cancel()
+            watch.stop()
 
     async def _whole(self, shape: Shape, turn: Turn, call: Call, reply: Reply, send: Send, key: bytes | None) -> None:
         asked = time.perf_counter()
@@ -366,7 +366,7 @@ class _Sent:
 
 
 def _may(caller: Caller, model: str) -> bool:
-    return not caller.models or any(fnmatch.fnmatchcase(model, name) for name in caller.models)
+    return not caller.models or fits(model, caller.models)
 
 
 async def _send(

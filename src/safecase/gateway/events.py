@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import queue
 import threading
 import time
+from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,7 @@ BATCH: Final = 2_000
 SYNC_S: Final = 1.0
 """At most so much is lost when the machine loses its power; when only the program dies, what was written stays."""
 RETRY_S: Final = 0.2
+LOOK_S: Final = 0.05
 SEGMENT: Final = "events-{:06d}.jsonl"
 
 
@@ -36,7 +37,8 @@ class EventLog:
     def __init__(self, folder: Path, segment_bytes: int) -> None:
         self._folder = folder
         self._most = segment_bytes
-        self._waiting: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._stopping = threading.Event()
         self._file: Any = None
         self._size = 0
         self._number, self._seq, self._before = self._continued()
@@ -49,21 +51,21 @@ class EventLog:
     @property
     def full(self) -> bool:
         """Say whether no event can wait any more."""
-        return self._waiting.qsize() >= MOST_WAITING
+        return len(self._waiting) >= MOST_WAITING
 
     @property
     def waiting(self) -> int:
         """How many events are not on disk yet."""
-        return self._waiting.qsize()
+        return len(self._waiting)
 
     def add(self, event: dict[str, Any]) -> None:
         """Take an event; it gets its time, number and link when it is written."""
         event["time"] = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        self._waiting.put(event)
+        self._waiting.append(event)
 
     def stop(self) -> None:
         """Write what waits, and close."""
-        self._waiting.put(None)
+        self._stopping.set()
         self._thread.join(timeout=10)
 
     def _continued(self) -> tuple[int, int, str]:
@@ -111,22 +113,18 @@ class EventLog:
                 return
 
     def _gather(self, left: list[dict[str, Any]]) -> bool:
-        """Take what waits, up to a batch; True once the log is to be closed."""
+        """Take what waits, up to a batch; True once the log is to be closed and nothing waits any more.
+
+        It looks every moment and is not woken: to be woken for each event would cost the server more than the event.
+        """
         if left:
             return False
-        try:
-            event = self._waiting.get(timeout=SYNC_S)
-        except queue.Empty:
-            return False
-        while event is not None:
-            left.append(event)
-            if len(left) >= BATCH:
-                return False
-            try:
-                event = self._waiting.get_nowait()
-            except queue.Empty:
-                return False
-        return True
+        ended = self._stopping.wait(0.0 if self._waiting else LOOK_S)
+        while self._waiting and len(left) < BATCH:
+            left.append(self._waiting.popleft())
+        if not ended and len(left) < BATCH:
+            self._stopping.wait(LOOK_S)
+        return ended and not self._waiting
 
     def _write(self, events: list[dict[str, Any]]) -> None:
         """Write a batch in one go: after a failure all of it is written again, into a new segment."""

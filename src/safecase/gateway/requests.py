@@ -15,6 +15,7 @@ from safecase.gateway.refusals import Refused
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
+WATCH_S: Final = 0.05
 BODY_S: Final = 30.0
 """A client that takes longer to send its request is sent away."""
 _ONCE: Final = frozenset({"authorization", "x-api-key", "content-type", "content-length", "x-safecase-origin"})
@@ -55,10 +56,32 @@ async def received(headers: Mapping[str, str], receive: Receive, most: int) -> b
         raise Refused("slow", f"the body did not come within {BODY_S:g} s") from why
 
 
-async def gone_away(receive: Receive) -> None:
-    """Come back once the client is gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+class Watch:
+    """Cancels the task that serves a request once its client is gone; looks after a moment only."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._task = asyncio.current_task()
+        self._waiting: asyncio.Future[None] | None = None
+        self._begins = asyncio.get_running_loop().call_later(WATCH_S, self._begin)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._begins.cancel()
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _begin(self) -> None:
+        self._waiting = asyncio.ensure_future(self._gone())
+        self._waiting.add_done_callback(self._end)
+
+    async def _gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    def _end(self, done: asyncio.Future[None]) -> None:
+        if not done.cancelled() and self._task is not None:
+            self._task.cancel()
 
 
 def mark(slots: Sequence[Slot], told: str) -> None:

@@ -6,8 +6,7 @@ import asyncio
 import fnmatch
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import aiohttp
@@ -72,6 +71,12 @@ class Reply:
 
     async def whole(self, most: int) -> bytes:
         """Give the whole body; raises `Refused` where it is larger than `most` bytes, or does not come."""
+        length = self._response.content_length
+        if length is not None and length <= most and "content-encoding" not in self._response.headers:
+            try:
+                return await self._response.read()
+            except (TimeoutError, aiohttp.ClientError, OSError) as why:
+                raise self._broke(why) from why
         parts: list[bytes] = []
         size = 0
         async for part in self.parts():
@@ -83,22 +88,35 @@ class Reply:
 
     async def parts(self) -> AsyncIterator[bytes]:
         """Give the body as it comes; raises `Refused` where it stops or breaks."""
-        content, idle = self._response.content, self.upstream.idle_s
+        content = self._response.content
         while True:
             try:
-                async with asyncio.timeout(idle):
-                    part = await content.readany()
-            except TimeoutError as why:
-                raise Refused("upstream_slow", f"the upstream sent nothing for {idle:g} s") from why
-            except (aiohttp.ClientError, OSError) as why:
-                raise Refused("upstream", "the upstream's answer broke off") from why
+                part = await content.readany()
+            except (TimeoutError, aiohttp.ClientError, OSError) as why:
+                raise self._broke(why) from why
             if not part:
                 return
             yield part
 
+    def done(self) -> None:
+        """Give the connection back where the body was read to its end; else cut it off.
+
+        Then the upstream stops working for a client who is gone.
+        """
+        if self._response.content.is_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+    def _broke(self, why: Exception) -> Refused:
+        if isinstance(why, TimeoutError):
+            return Refused("upstream_slow", f"the upstream sent nothing for {self.upstream.idle_s:g} s")
+        return Refused("upstream", "the upstream's answer broke off")
+
 
 class _Known(NamedTuple):
     policy: UpstreamPolicy
+    timeout: aiohttp.ClientTimeout
     headers: Mapping[str, str]
     breaker: Breaker
 
@@ -110,7 +128,8 @@ class Upstreams:
         self._known: dict[str, _Known] = {}
         for upstream in policy.upstreams:
             key = secret(upstream.key) if upstream.key else ""
-            self._known[upstream.id] = _Known(upstream, _credentials(upstream, key), Breaker())
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=upstream.connect_s, sock_read=upstream.idle_s)
+            self._known[upstream.id] = _Known(upstream, timeout, _credentials(upstream, key), Breaker())
         self._session: aiohttp.ClientSession | None = None
         self._most = policy.limits.at_once
 
@@ -149,35 +168,19 @@ class Upstreams:
         """Give who is asked for a model, in order; raises `Refused` where nobody answers for it."""
         for known in self._known.values():
             policy = known.policy
-            if policy.api == shape.api and any(fnmatch.fnmatchcase(model, name) for name in policy.models):
+            if policy.api == shape.api and fits(model, policy.models):
                 chain = [policy, *(self._known[name].policy for name in policy.fallback)]
                 return [one for one in chain if one.api == shape.api]
         raise Refused("no_model", f"the model {shown(model, 100)} does not exist here", param="model")
 
-    @asynccontextmanager
     async def ask(
         self,
         chain: list[UpstreamPolicy],
         shape: Shape,
         body: Callable[[UpstreamPolicy], bytes],
         passed: Mapping[str, str],
-    ) -> AsyncIterator[Reply]:
-        """Ask the first that answers; once its head is there, none is asked again."""
-        reply = await self._first(chain, shape, body, passed)
-        try:
-            yield reply
-        finally:
-            # A body that was read to its end gives the connection back; any other is cut off, so that the upstream
-            # stops working for a client who is gone.
-            reply._response.release() if reply._response.content.is_eof() else reply._response.close()
-
-    async def _first(
-        self,
-        chain: list[UpstreamPolicy],
-        shape: Shape,
-        body: Callable[[UpstreamPolicy], bytes],
-        passed: Mapping[str, str],
     ) -> Reply:
+        """Ask the first that answers, and give its answer once the head is there; `Reply.done` has to follow."""
         refused = Refused("upstream", "no upstream can be asked now")
         for position, upstream in enumerate(chain):
             last = position == len(chain) - 1
@@ -211,22 +214,24 @@ class Upstreams:
 
     async def _once(self, upstream: UpstreamPolicy, shape: Shape, body: bytes, passed: Mapping[str, str]) -> Reply:
         assert self._session is not None
-        headers = {**passed, **self._known[upstream.id].headers}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=upstream.connect_s)
+        known = self._known[upstream.id]
+        headers = {**passed, **known.headers} if passed else known.headers
+        asked = self._session.post(
+            upstream.url.rstrip("/") + shape.path,
+            data=body,
+            headers=headers,
+            timeout=known.timeout,
+            allow_redirects=False,
+        )
         try:
+            if upstream.first_byte_s == upstream.idle_s:
+                return Reply(upstream, await asked)
             async with asyncio.timeout(upstream.first_byte_s):
-                response = await self._session.post(
-                    upstream.url.rstrip("/") + shape.path,
-                    data=body,
-                    headers=headers,
-                    timeout=timeout,
-                    allow_redirects=False,
-                )
+                return Reply(upstream, await asked)
         except TimeoutError as why:
             raise Refused("upstream_slow", f"the upstream did not answer within {upstream.first_byte_s:g} s") from why
         except (aiohttp.ClientError, OSError, ValueError) as why:
             raise Refused("upstream", "the upstream cannot be reached") from why
-        return Reply(upstream, response)
 
 
 def _credentials(upstream: UpstreamPolicy, key: str) -> dict[str, str]:
@@ -236,6 +241,11 @@ def _credentials(upstream: UpstreamPolicy, key: str) -> dict[str, str]:
     elif key:
         headers["authorization"] = f"Bearer {key}"
     return headers
+
+
+def fits(model: str, names: Sequence[str]) -> bool:
+    """Say whether a model's name is one of some names and globs."""
+    return "*" in names or any(fnmatch.fnmatchcase(model, name) for name in names)
 
 
 def passed_on(headers: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import math
 from typing import Final, NamedTuple
 
 from safecase.detectors.injection.features import MOST_WORD, plain, rows, runs, windows, words_of
+from safecase.detectors.injection.rules import matched, weigh_rules
 from safecase.detectors.injection.weights import Weights, shipped
 from safecase.detectors.views import views
 
@@ -73,9 +74,10 @@ def weigh(text: str, weights: Weights) -> float:
                 known[part] = inside
         found.update(inside)
     found.update(row for row in rows(words_of(said)) if row in of)
+    phrases = weigh_rules(said)
     if not found:
-        return weights.bias
-    return weights.bias + sum(map(of.__getitem__, found)) / math.sqrt(len(found))
+        return weights.bias + phrases
+    return weights.bias + phrases + sum(map(of.__getitem__, found)) / math.sqrt(len(found))
 
 
 def reasons(text: str, weights: Weights | None = None, most: int = 10) -> list[tuple[str, float]]:
@@ -86,7 +88,8 @@ def reasons(text: str, weights: Weights | None = None, most: int = 10) -> list[t
     found |= {row for row in rows(words_of(said)) if row in weights.of}
     share = math.sqrt(len(found) or 1)
     heaviest = sorted(((weights.of[one] / share, one) for one in found), reverse=True)[:most]
-    return [(one.strip("\t"), value) for value, one in heaviest if value > 0]
+    told = [(rule.why, rule.weight) for rule in matched(said)]
+    return [*told, *((one.strip("\t"), value) for value, one in heaviest if value > 0)][:most]
 
 
 def threshold_for(fpr: float, weights: Weights | None = None) -> float:

@@ -16,6 +16,7 @@ import msgspec
 
 from safecase.detectors.injection.calibration import quantile
 from safecase.detectors.injection.features import features, plain
+from safecase.detectors.injection.rules import weigh_rules
 from safecase.detectors.injection.weights import Stored, Threshold
 from safecase.errors import UsageError
 from safecase.readers.text import shown
@@ -108,6 +109,7 @@ def train(
     matrix = csr_matrix((np.ones(len(flat), dtype=np.float32), flat, pointers), shape=(len(rows), len(names)))
     labels = np.array([row.label for row in rows])
     groups = np.array([group(row.source) for row in rows])
+    phrases = np.array([weigh_rules(plain(row.text[:MOST_CHARACTERS])) for row in rows])
     told: list[LeftOut] = []
     benign: list[float] = []
     for name in sorted(set(groups)):
@@ -115,12 +117,12 @@ def train(
         if len(set(labels[~out])) < 2:
             continue
         step(f"without {name}")
-        told.append(_judged(str(name), _scores(matrix, labels, ~out, out), labels[out]))
+        told.append(_judged(str(name), _scores(matrix, labels, ~out, out) + phrases[out], labels[out]))
     for number, out in enumerate(_folds([row.source for row in rows])):
         if len(set(labels[~out])) < 2:
             continue
         step(f"threshold {number + 1}")
-        scores = _scores(matrix, labels, ~out, out)
+        scores = _scores(matrix, labels, ~out, out) + phrases[out]
         sample = (labels[out] == 0) & ~np.isin(groups[out], list(made_up))
         benign += [float(one) for one in scores[sample]]
     step("all")

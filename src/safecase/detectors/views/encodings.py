@@ -7,15 +7,19 @@ import binascii
 import codecs
 import html
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from safecase.detectors.views.english import BETTER, LIKE_ENGLISH, reads_better, share
 
-MOST_RUNS: Final = 32
+MOST_RUNS: Final = 512
+"""Of one kind, in one text; decoys are cheap, so that it is many."""
 READABLE: Final = 0.85
-_BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{4}\s?){4,}[A-Za-z0-9+/_-]{0,3}={0,2}")
+_BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}")
+_LINES: Final = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{12,}(?:\r?\n[ \t]*[A-Za-z0-9+/_-]{2,})+={0,2}")
+_GROUPS: Final = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{4}\s?){4,}[A-Za-z0-9+/_-]{0,3}={0,2}")
 _BASE32: Final = re.compile(r"(?<![A-Z2-7a-z])[A-Z2-7]{24,}={0,6}")
 _HEX: Final = re.compile(r"(?<![0-9a-fA-F])(?:(?:\\x|0x)?[0-9a-fA-F]{2}[\s:,]?){12,}")
 _BITS: Final = re.compile(r"(?<![01])(?:[01]{8}[\s,]{0,2}){8,}")
@@ -34,7 +38,8 @@ class Decoded(NamedTuple):
     """What came out, and where its encoding stands."""
 
     text: str
-    how: str
+    how: tuple[str, ...]
+    """Empty: there was more than is looked at."""
     start: int
     end: int
 
@@ -45,26 +50,26 @@ def decoded(text: str) -> Iterator[Decoded]:
         for how, pattern, decode in _RUNS:
             for count, run in enumerate(pattern.finditer(text)):
                 if count >= MOST_RUNS:
+                    yield Decoded("", (), 0, 0)
                     break
                 for found in decode(run[0]):
                     if found and found != run[0]:
-                        yield Decoded(found, how, run.start(), run.end())
+                        yield Decoded(found, (how,), run.start(), run.end())
     # What reads like English already needs no turning: most texts end here.
     before = share(text) if len(text) >= 24 else 1.0
     if before < LIKE_ENGLISH + BETTER:
-        for how, turned in (("rot13", codecs.encode(text, "rot13")), ("reversed", text[::-1])):
-            if reads_better(turned, before):
-                yield Decoded(turned, how, 0, len(text))
+        turned, back = codecs.encode(text, "rot13"), text[::-1]
+        for hows, read in ((("rot13",), turned), (("reversed",), back), (("reversed", "rot13"), turned[::-1])):
+            if reads_better(read, before):
+                yield Decoded(read, hows, 0, len(text))
 
 
 def _readable(content: bytes) -> str:
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        return ""
-    good = sum(sign.isprintable() or sign in "\n\t" for sign in text)
-    letters = sum(sign.isalpha() or sign == " " for sign in text)
-    return text if text and good >= READABLE * len(text) and letters >= 0.5 * len(text) else ""
+    text = content.decode("utf-8", "replace")
+    seen = text if text.isascii() else [sign for sign in text if unicodedata.category(sign) not in ("Cf", "Mn")]
+    good = sum((sign.isprintable() and sign != "\ufffd") or sign in "\r\n\t" for sign in seen)
+    letters = sum(sign.isalpha() or sign == " " for sign in seen)
+    return text if seen and good >= READABLE * len(seen) and letters >= 0.5 * len(seen) else ""
 
 
 def _base64(run: str) -> Iterator[str]:
@@ -114,6 +119,8 @@ def _comment(run: str) -> Iterator[str]:
 
 _RUNS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], Iterator[str]]], ...]] = (
     ("base64", _BASE64, _base64),
+    ("base64", _LINES, _base64),
+    ("base64", _GROUPS, _base64),
     ("base32", _BASE32, _base32),
     ("hex", _HEX, _hex),
     ("binary", _BITS, _bits),

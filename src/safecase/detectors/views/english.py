@@ -13,14 +13,22 @@ _COMMON: Final = frozenset(_PAIRS.split())
 SAMPLE: Final = 600
 BETTER: Final = 0.1
 LIKE_ENGLISH: Final = 0.6
+LIKE_WORDS: Final = 0.4
+"""So much of a few words is common, where chance gives a sixth."""
+LEAST_PAIRS: Final = 12
 
 
 def share(text: str) -> float:
     """Give the share of letter pairs that are common in English; 0 where there are too few to tell."""
+    return pairs(text, LEAST_PAIRS)
+
+
+def pairs(text: str, least: int = 1) -> float:
+    """Give that share of a text with so many pairs at least."""
     low = text[:SAMPLE].lower()
-    pairs = [low[at : at + 2] for at in range(len(low) - 1)]
-    letters = [pair for pair in pairs if pair.isalpha() and pair.isascii()]
-    return sum(pair in _COMMON for pair in letters) / len(letters) if len(letters) >= 12 else 0.0
+    every = [low[at : at + 2] for at in range(len(low) - 1)]
+    letters = [pair for pair in every if pair.isalpha() and pair.isascii()]
+    return sum(pair in _COMMON for pair in letters) / len(letters) if len(letters) >= least else 0.0
 
 
 def reads_better(turned: str, before: float) -> bool:

@@ -35,10 +35,13 @@ def views(text: str) -> Views:
     found += layer[1:]
     seen = {view.text for view in found}
     whole = True
-    for depth in range(DEPTH):
+    for depth in range(DEPTH + 1):
         inner: list[View] = []
         for view in layer:
-            for one in _inside(view, last=depth == DEPTH - 1):
+            for one in _inside(view, last=depth == DEPTH):
+                if not one.how:
+                    whole = False
+                    continue
                 if one.text in seen:
                     continue
                 room -= len(one.text)
@@ -64,6 +67,9 @@ def _inside(view: View, *, last: bool) -> list[View]:
         found.append(View(letters, (*view.how, "leet"), offsets=offsets, inside=view))
     if not last:
         for one in decoded(text):
+            if not one.how:
+                found.append(View("", ()))
+                continue
             plain = undisguised(one.text).text
-            found.append(View(plain, (*view.how, one.how), region=(one.start, one.end), inside=view))
+            found.append(View(plain, (*view.how, *one.how), region=(one.start, one.end), inside=view))
     return found

@@ -1,0 +1,29 @@
+"""`safecase gateway`: what every call of an AI service passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from safecase.cli.verbs import Verbs
+
+VERBS: Final[Mapping[str, tuple[str, str]]] = {
+    "run": ("gateway_run:run", "Run it: OpenAI's and Anthropic's APIs before your upstreams."),
+    "matrix": ("gateway_run:matrix", "Which guard runs on which API, direction and mode."),
+    "keys": ("gateway_keys:keys", "Make, list and withdraw the keys that clients present."),
+}
+
+EPILOG = """\b
+Examples:
+  export SAFECASE_GATEWAY_SECRET=$(python -c 'import secrets; print(secrets.token_urlsafe(48))')
+  safecase gateway keys create ada --requests-per-minute 60
+  safecase gateway run --policy gateway.yaml
+  safecase gateway matrix --policy gateway.yaml
+"""
+
+
+@click.group(cls=Verbs, table=VERBS, epilog=EPILOG)
+def gateway() -> None:
+    """Stand between clients and models: keys and limits, guards in both directions, and a log of what they did."""

@@ -1,0 +1,147 @@
+"""`safecase gateway run` and `matrix`."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from safecase.gateway.policy import GatewayPolicy
+
+POLICY = click.option(
+    "--policy",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="A policy, or a safecase.yaml with protection.gateway.  [default: the service's safecase.yaml]",
+)
+KEYS = click.option(
+    "--keys",
+    "keys_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path(".safecase/gateway-keys.db"),
+    show_default=True,
+    metavar="FILE",
+    help="Where keys and limits are kept.",
+)
+SECRET = click.option(
+    "--secret-env",
+    default="SAFECASE_GATEWAY_SECRET",
+    show_default=True,
+    metavar="NAME",
+    help="The environment variable with the secret by which keys are digested.",
+)
+
+
+@click.command()
+@POLICY
+@KEYS
+@SECRET
+@click.option("--listen", default="127.0.0.1:4000", show_default=True, metavar="HOST:PORT")
+@click.option("--i-know-others-can-reach-it", "public", is_flag=True, help="Listen where other machines reach it.")
+@click.option("--shadow", is_flag=True, help="Say what guards would do, and let everything through.")
+def run(policy: Path | None, keys_file: Path, secret_env: str, listen: str, public: bool, shadow: bool) -> None:
+    """Run the gateway until it is stopped; it says first which guard looks where.
+
+    Clients use http://127.0.0.1:4000/v1 as their base URL and a key of `safecase gateway keys create`. Every call is in
+    the log (`log.folder` of the policy): who, which model, what each guard did, and no text. /healthz and /metrics
+    (Prometheus) tell how it is.
+
+    \b
+    Examples:
+      safecase gateway run --policy gateway.yaml
+      safecase gateway run --policy gateway.yaml --shadow
+      OPENAI_BASE_URL=http://127.0.0.1:4000/v1 OPENAI_API_KEY=sk-sc-... python app.py
+    """
+    import msgspec
+
+    from safecase.cli import console
+    from safecase.cli.listening import address
+    from safecase.gateway.keyed import keyed
+    from safecase.gateway.server import Settings, check_installed, serve
+    from safecase.service.references import resolve
+
+    check_installed()
+    host, port = address(listen, public=public, reads="use your keys at your providers once they have one of yours")
+    said, root = policy_at(policy)
+    said = msgspec.structs.replace(said, shadow=said.shadow or shadow)
+    admission = keyed(keys_file, secret_of(secret_env))
+    settings = Settings(policy=said, root=root, host=host, port=port)
+    console.say(told(said))
+    console.say(f"gateway on http://{host}:{port}/v1{', in shadow: nothing is stopped' if said.shadow else ''}")
+    try:
+        serve(settings, admission, partial(resolve, root=root))
+    finally:
+        admission.stop()
+
+
+@click.command()
+@POLICY
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def matrix(policy: Path | None, form: str) -> None:
+    """Say which guard runs on which API, in which direction (in, out, tools) and mode (whole, stream).
+
+    \b
+    Examples:
+      safecase gateway matrix --policy gateway.yaml
+      safecase gateway matrix --format json
+    """
+    import msgspec
+
+    from safecase.cli import console
+
+    said, _ = policy_at(policy)
+    if form == "json":
+        console.result(msgspec.json.format(msgspec.json.encode(_matrix(said)), indent=2) + b"\n")
+    else:
+        console.result(told(said) + "\n")
+
+
+def policy_at(path: Path | None) -> tuple[GatewayPolicy, Path]:
+    """Give the policy of a file, or of the service's manifest, and what its paths are relative to."""
+    from safecase.gateway.policy import policy_of, read_policy
+    from safecase.service.read import find, read
+
+    if path is not None and path.name != "safecase.yaml":
+        return read_policy(path), path.parent
+    service = read(path or find(Path()))
+    said = {"service": service.manifest.service.id, **service.manifest.protection.gateway}
+    return policy_of(said, f"{service.file}: protection.gateway"), service.root
+
+
+def secret_of(name: str) -> bytes:
+    """Give the gateway's secret; raises `UsageError` where it is not set."""
+    from safecase.errors import UsageError
+    from safecase.readers.text import shown
+
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise UsageError(
+            f"the environment variable {shown(name)} is not set",
+            mend=f"export {shown(name)}=$(python -c 'import secrets; print(secrets.token_urlsafe(48))')",
+        )
+    return value.encode()
+
+
+def told(policy: GatewayPolicy) -> str:
+    """Write the matrix as a table."""
+    rows = _matrix(policy)
+    guards = sorted({guard for row in rows.values() for guard in row})
+    if not guards:
+        return "no guard is on: calls pass as they come"
+    widths = [max(len(guard), 12) for guard in guards]
+    lines = ["".ljust(18) + "  ".join(g.ljust(w) for g, w in zip(guards, widths, strict=True))]
+    for where, row in rows.items():
+        lines.append(where.ljust(18) + "  ".join(row.get(g, "-").ljust(w) for g, w in zip(guards, widths, strict=True)))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _matrix(policy: GatewayPolicy) -> dict[str, dict[str, str]]:
+    from safecase.gateway.guards import guards_of
+    from safecase.gateway.guards.pipeline import Pipeline
+    from safecase.gateway.server import matrix as rows
+
+    return rows(Pipeline(guards_of(policy, Path(), lambda text: text)))
