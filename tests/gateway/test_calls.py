@@ -6,6 +6,7 @@ import hashlib
 import json
 import socket
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -179,6 +180,10 @@ def test_an_upstream_that_fails_again_and_again_is_left_alone_for_a_while(tmp_pa
     assert len(provider.asked) == 5
 
 
+def _said(content: bytes, _path: str, _body: dict[str, Any]) -> bytes:
+    return content
+
+
 def test_an_upstreams_refusals_are_told_without_its_secrets(tmp_path: Path, provider: Provider) -> None:
     for status, kind, said, wanted in (
         (401, "", b'{"error": {"message": "bad key sk-upstream"}}', 502),
@@ -190,7 +195,7 @@ def test_an_upstreams_refusals_are_told_without_its_secrets(tmp_path: Path, prov
         (307, "", b"", 502),
     ):
         provider.status, provider.kind = status, kind
-        provider.answer = lambda _path, _body, said=said: said
+        provider.answer = partial(_said, said)
         with gateway(tmp_path / str(status) / (kind.replace("/", "") or "x") / str(len(said)), provider.url) as client:
             answer = client.post(PATHS[0], asking(PATHS[0], "hello"))
         assert answer.status == wanted, (status, answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -32,9 +32,9 @@ STREAMED = ["chat", "responses", "messages"]
 class ToolWatch(Guard):
     """Remembers what tools were wanted, and refuses one of them."""
 
-    id = "watch"
-    directions: frozenset[Direction] = frozenset({"tools"})
-    controls = ()
+    id: ClassVar[str] = "watch"
+    directions: ClassVar[frozenset[Direction]] = frozenset({"tools"})
+    controls: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         super().__init__("closed")
@@ -46,9 +46,9 @@ class ToolWatch(Guard):
 
 
 class Broken(Guard):
-    id = "broken"
-    directions: frozenset[Direction] = frozenset({"out"})
-    controls = ()
+    id: ClassVar[str] = "broken"
+    directions: ClassVar[frozenset[Direction]] = frozenset({"out"})
+    controls: ClassVar[tuple[str, ...]] = ()
 
     def filter(self, call: Call) -> Any:
         class Bad:
@@ -66,17 +66,21 @@ class Broken(Guard):
 def said(family: str, pieces: Sequence[str]) -> list[dict[str, Any]]:
     """Give the events by which an API says some pieces of text."""
     if family == "chat":
+        made: list[dict[str, Any]]
         made = [{"choices": [{"index": 0, "delta": {"content": p}, "finish_reason": None}]} for p in pieces]
-        first = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
-        last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": {"completion_tokens": 7}}
+        first: dict[str, Any] = {
+            "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]
+        }
+        last: dict[str, Any] = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        last["usage"] = {"completion_tokens": 7}
         return [first, *made, last]
     if family == "messages":
         start = {"type": "message_start", "message": {"content": [], "usage": {"input_tokens": 3}}}
-        begun = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+        opened = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
         made = [{"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": p}} for p in pieces]
         stop = {"type": "content_block_stop", "index": 0}
         delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}}
-        return [start, begun, {"type": "ping"}, *made, stop, delta, {"type": "message_stop"}]
+        return [start, opened, {"type": "ping"}, *made, stop, delta, {"type": "message_stop"}]
     place = {"item_id": "i", "output_index": 0, "content_index": 0}
     text = "".join(pieces)
     part = {"type": "output_text", "text": text, "annotations": []}
@@ -253,7 +257,7 @@ def _call_events(family: str, name: str, pieces: Sequence[str]) -> list[dict[str
     arguments = "".join(pieces)
     if family == "chat":
         first: dict[str, Any] = {"index": 0, "id": "c", "type": "function", "function": {"name": name, "arguments": ""}}
-        deltas = [{"tool_calls": [first]}]
+        deltas: list[dict[str, Any]] = [{"tool_calls": [first]}]
         deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": p}}]} for p in pieces]
         made: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": d, "finish_reason": None}]} for d in deltas]
         return [*made, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}]

@@ -102,7 +102,7 @@ def list_(keys_file: Path, secret_env: str, form: str) -> None:
     from safecase.gateway.keys import KeyStore
     from safecase.readers.text import shown
 
-    found = KeyStore(keys_file, secret_of(secret_env)).keys()
+    found = KeyStore(keys_file, secret_of(secret_env)).every()
     if form == "json":
         console.result(msgspec.json.format(msgspec.json.encode({"keys": found}), indent=2) + b"\n")
         return

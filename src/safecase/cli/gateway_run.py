@@ -70,7 +70,7 @@ def run(policy: Path | None, keys_file: Path, secret_env: str, listen: str, publ
     said = msgspec.structs.replace(said, shadow=said.shadow or shadow)
     admission = keyed(keys_file, secret_of(secret_env))
     settings = Settings(policy=said, root=root, host=host, port=port)
-    console.say(told(said))
+    console.say(told(said, root))
     console.say(f"gateway on http://{host}:{port}/v1{', in shadow: nothing is stopped' if said.shadow else ''}")
     try:
         serve(settings, admission, partial(resolve, root=root))
@@ -93,11 +93,11 @@ def matrix(policy: Path | None, form: str) -> None:
 
     from safecase.cli import console
 
-    said, _ = policy_at(policy)
+    said, root = policy_at(policy)
     if form == "json":
-        console.result(msgspec.json.format(msgspec.json.encode(_matrix(said)), indent=2) + b"\n")
+        console.result(msgspec.json.format(msgspec.json.encode(_matrix(said, root)), indent=2) + b"\n")
     else:
-        console.result(told(said) + "\n")
+        console.result(told(said, root) + "\n")
 
 
 def policy_at(path: Path | None) -> tuple[GatewayPolicy, Path]:
@@ -126,9 +126,9 @@ def secret_of(name: str) -> bytes:
     return value.encode()
 
 
-def told(policy: GatewayPolicy) -> str:
+def told(policy: GatewayPolicy, root: Path) -> str:
     """Write the matrix as a table."""
-    rows = _matrix(policy)
+    rows = _matrix(policy, root)
     guards = sorted({guard for row in rows.values() for guard in row})
     if not guards:
         return "no guard is on: calls pass as they come"
@@ -139,9 +139,9 @@ def told(policy: GatewayPolicy) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _matrix(policy: GatewayPolicy) -> dict[str, dict[str, str]]:
+def _matrix(policy: GatewayPolicy, root: Path) -> dict[str, dict[str, str]]:
     from safecase.gateway.guards import guards_of
     from safecase.gateway.guards.pipeline import Pipeline
     from safecase.gateway.server import matrix as rows
 
-    return rows(Pipeline(guards_of(policy, Path(), lambda text: text)))
+    return rows(Pipeline(guards_of(policy, root, lambda text: text)))

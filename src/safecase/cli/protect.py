@@ -13,6 +13,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "score": ("protect_score:score", "Score texts: how much each looks like an attack on a model."),
     "explain": ("protect_score:explain", "What the score of a text comes from."),
     "calibrate": ("protect_calibrate:calibrate", "Find the threshold that your own benign texts ask for."),
+    "replay": ("protect_replay:replay", "Recorded calls against a policy that is not live yet."),
     "train": ("protect_train:train", "Make the detector's weights anew from labelled texts."),
 }
 

@@ -35,6 +35,7 @@ CHARACTERS_A_TOKEN: Final = 4
 LONG: Final = 50_000
 """Characters from which on looking at them is not done between two turns of the loop."""
 JSON: Final = (b"content-type", b"application/json")
+EVENTS: Final = (b"content-type", b"text/event-stream; charset=utf-8")
 
 
 class Gateway:
@@ -85,6 +86,7 @@ class Gateway:
             await self._other(path, scope, send)
             return
         turn = Turn(shape.family, shape.api)
+        turn.shadow = self._policy.shadow
         self._metrics.running += 1
         try:
             await self._serve(shape, turn, scope, receive, send)
@@ -117,6 +119,8 @@ class Gateway:
         if told:
             raise Refused("invalid", told, param=param)
         turn.model, turn.stream = body["model"], bool(body.get("stream"))
+        if self._policy.log.texts:
+            turn.texts["request"] = msgspec.json.decode(content)
         if caller.models and not fits(turn.model, caller.models):
             raise Refused("not_allowed", "this key may not use that model", param="model")
         chain = self._upstreams.route(shape, turn.model)
@@ -133,7 +137,7 @@ class Gateway:
         key = self._cache.key(caller, shape, content) if not turn.stream else None
         if key and (known := self._cache.get(key)):
             turn.cached, turn.status = True, 200
-            await _send(send, 200, known)
+            await _send(send, 200, known, [turn.header])
             return
         tokens_in = size // CHARACTERS_A_TOKEN + 1
         tokens_out = shape.most_tokens(body) or (LIKELY_TOKENS if shape.family != "embeddings" else 0)
@@ -205,14 +209,16 @@ class Gateway:
             if changed or b'"logprobs"' in content:
                 content = written(body)
         turn.status = 200
+        if self._policy.log.texts:
+            turn.texts["answer"] = body
         if key:
             self._cache.put(key, content)
-        await _send(send, 200, content)
+        await _send(send, 200, content, [turn.header])
 
     async def _streamed(self, shape: Shape, turn: Turn, call: Call, reply: Reply, send: Send) -> None:
         assert turn.ledger is not None
         streamer = Streamer(shape, self._pipeline, call, turn.ledger)
-        head = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+        head = [EVENTS, (b"cache-control", b"no-cache"), turn.header]
         try:
             asked = time.perf_counter()
             async for part in reply.parts():
@@ -297,7 +303,9 @@ class Gateway:
             await send({"type": "http.response.body", "body": shape.broken(why), "more_body": False})
             return
         turn.status = why.status
-        extra = [(b"retry-after", str(max(1, round(why.retry_after_s))).encode())] if why.retry_after_s else []
+        extra = [turn.header]
+        if why.retry_after_s:
+            extra.append((b"retry-after", str(max(1, round(why.retry_after_s))).encode()))
         if why.reason == "no_key":
             extra.append((b"www-authenticate", b"Bearer"))
         await _send(send, why.status, why.body(shape.api), extra)

@@ -109,7 +109,7 @@ class KeyStore:
                 return gone
         raise UsageError(f"there is no key called {shown(name)}", mend="`safecase gateway keys list` names them")
 
-    def keys(self) -> list[Key]:
+    def every(self) -> list[Key]:
         """Give all keys, withdrawn ones too."""
         return sorted((key for _, key in self._all()), key=lambda key: key.name)
 

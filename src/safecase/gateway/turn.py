@@ -27,10 +27,17 @@ class Turn:
         self.caller: Caller | None = None
         self.model = self.upstream = self.reason = self.told = ""
         self.status = 0
-        self.stream = self.cached = self.begun = False
+        self.stream = self.cached = self.begun = self.shadow = False
         self.usage: Usage | None = None
         self.estimated = False
         self.ledger: Ledger | None = None
+        self.texts: dict[str, Any] = {}
+        """What was asked and answered: empty unless the policy wants it in the log."""
+
+    @property
+    def header(self) -> tuple[bytes, bytes]:
+        """What tells a client under which id the log has its call."""
+        return b"x-safecase-call", self.id.encode()
 
     def seconds(self) -> tuple[float, float]:
         """Give how long it has taken, and how much of that without waiting for the upstream."""
@@ -38,7 +45,7 @@ class Turn:
         return total, max(0.0, total - self.waited)
 
     def event(self) -> dict[str, Any]:
-        """Give what the log says of it; no text of the client or the model is in it."""
+        """Give what the log says of it; texts of the client and the model are in it only where the policy says so."""
         total, own = self.seconds()
         event: dict[str, Any] = {
             "event": "call",
@@ -57,6 +64,8 @@ class Turn:
             event["upstream"] = self.upstream
         if self.cached:
             event["cached"] = True
+        if self.shadow:
+            event["shadow"] = True
         if self.reason:
             event |= {"reason": self.reason, "told": self.told[:300]}
         if self.usage and self.status == 200:
@@ -64,4 +73,4 @@ class Turn:
             event |= {"tokens_estimated": True} if self.estimated else {}
         if self.ledger:
             event["guards"] = self.ledger.told()
-        return event
+        return event | self.texts

@@ -134,6 +134,11 @@ def number(value: Any) -> int:  # as JSON has it
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
 
 
+def word(value: Any) -> str:  # as JSON has it
+    """Give a word such as a kind or a role; empty where it is none."""
+    return value if isinstance(value, str) else ""
+
+
 def positive(body: dict[str, Any], *names: str) -> tuple[str, str]:
     """Say which of some fields is there and no positive integer."""
     for name in names:

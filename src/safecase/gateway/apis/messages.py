@@ -7,7 +7,19 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from safecase.gateway.apis.api import Event, Family, Piece, Shape, ToolCall, ToolPiece, Usage, number, plain, positive
+from safecase.gateway.apis.api import (
+    Event,
+    Family,
+    Piece,
+    Shape,
+    ToolCall,
+    ToolPiece,
+    Usage,
+    number,
+    plain,
+    positive,
+    word,
+)
 from safecase.gateway.apis.texts import Path, Slot, slots
 from safecase.gateway.policy import Api, Origin
 from safecase.gateway.refusals import Refused
@@ -46,7 +58,7 @@ class Messages(Shape):
         if not isinstance(messages, list) or not messages:
             return "messages: at least one message is required", "messages"
         for index, message in enumerate(messages):
-            if not isinstance(message, dict) or message.get("role") not in ("user", "assistant", "system"):
+            if not isinstance(message, dict) or word(message.get("role")) not in ("user", "assistant", "system"):
                 return f"messages.{index}.role: user or assistant is wanted", f"messages.{index}.role"
             if not isinstance(message.get("content"), str | list):
                 return f"messages.{index}.content: a text or a list is wanted", f"messages.{index}.content"
@@ -61,13 +73,13 @@ class Messages(Shape):
     def answer(self, body: dict[str, Any]) -> Iterator[Slot]:
         """Every block but calls of tools."""
         for index, block in enumerate(_objects(body.get("content"))):
-            if block.get("type") not in _CALLING:
+            if word(block.get("type")) not in _CALLING:
                 yield from slots(block, "assistant", NAMES, path=("content", index))
 
     def tool_calls(self, body: dict[str, Any]) -> Iterator[ToolCall]:
         """Blocks that call a tool."""
         for block in _objects(body.get("content")):
-            if block.get("type") in _CALLING:
+            if word(block.get("type")) in _CALLING:
                 yield _call(block)
 
     def usage(self, body: dict[str, Any]) -> Usage | None:
@@ -89,7 +101,7 @@ class Messages(Shape):
             case "content_block_start":
                 block = body.get("content_block")
                 inner = block if isinstance(block, dict) else {}
-                if inner.get("type") in _CALLING:
+                if word(inner.get("type")) in _CALLING:
                     return Event(tools=[ToolPiece(("t", index), str(inner.get("name", "")), None)])
                 # What a block begins with belongs to the text that its pieces go on with.
                 begun = slots(inner, "assistant", NAMES)
@@ -136,7 +148,7 @@ def _origin(value: dict[str, Any], path: Path, by: Origin) -> Origin:
     if len(path) == 2 and path[0] == "messages":
         role = value.get("role")
         return "assistant" if role == "assistant" else "system" if role == "system" else "user"
-    kind = value.get("type")
+    kind = word(value.get("type"))
     if kind in _FOREIGN:
         return "tool"
     if kind in ("document", "search_result"):

@@ -7,7 +7,19 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from safecase.gateway.apis.api import Event, Family, Piece, Shape, ToolCall, ToolPiece, Usage, number, plain, positive
+from safecase.gateway.apis.api import (
+    Event,
+    Family,
+    Piece,
+    Shape,
+    ToolCall,
+    ToolPiece,
+    Usage,
+    number,
+    plain,
+    positive,
+    word,
+)
 from safecase.gateway.apis.texts import Path, Slot, slots
 from safecase.gateway.policy import Api, Origin
 from safecase.gateway.refusals import Refused
@@ -95,7 +107,7 @@ class Responses(Shape):
             whole, calls = list(self.answer(inner)), list(self.tool_calls(inner))
             return Event(whole=whole, ends=ends, usage=self.usage(inner), tool_calls=calls)
         if isinstance(added, dict):
-            if added.get("type") in _CALLS:
+            if word(added.get("type")) in _CALLS:
                 piece = ToolPiece(("t", str(item)), str(added.get("name", "")), None)
                 ended: list[tuple[str | int, ...]] = [("t", str(item))] if kind.endswith(".done") else []
                 return Event(tools=[piece], ends=ended, tool_calls=list(_call(added)), whole=list(_said(added, ())))
@@ -135,7 +147,7 @@ def _origin(value: dict[str, Any], path: Path, by: Origin) -> Origin:
 def _said(item: dict[str, Any], path: Path) -> Iterator[Slot]:
     for content in _objects(item.get("content")):
         content.pop("logprobs", None)
-    skip = NAMES | {_CALLS[str(item.get("type"))]} if item.get("type") in _CALLS else NAMES
+    skip = NAMES | {_CALLS[str(item.get("type"))]} if word(item.get("type")) in _CALLS else NAMES
     yield from slots(item, "assistant", skip, path=path)
 
 
