@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from safecase.detectors.views.english import BETTER, LIKE_ENGLISH, reads_better, share
+from safecase.detectors.views.english import SURELY_ENGLISH, reads_better, share
 
 MOST_RUNS: Final = 512
 """Of one kind, in one text; decoys are cheap, so that it is many."""
@@ -55,13 +55,18 @@ def decoded(text: str) -> Iterator[Decoded]:
                 for found in decode(run[0]):
                     if found and found != run[0]:
                         yield Decoded(found, (how,), run.start(), run.end())
-    # What reads like English already needs no turning: most texts end here.
-    before = share(text) if len(text) >= 24 else 1.0
-    if before < LIKE_ENGLISH + BETTER:
+    # What reads like English already needs no turning, and what is no prose is none when it is turned.
+    before = share(text) if len(text) >= 24 and _is_prose(text) else 1.0
+    if before < SURELY_ENGLISH:
         turned, back = codecs.encode(text, "rot13"), text[::-1]
         for hows, read in ((("rot13",), turned), (("reversed",), back), (("reversed", "rot13"), turned[::-1])):
             if reads_better(read, before):
                 yield Decoded(read, hows, 0, len(text))
+
+
+def _is_prose(text: str) -> bool:
+    seen = text[:600]
+    return sum(sign.isalpha() or sign.isspace() for sign in seen) >= 0.78 * len(seen)
 
 
 def _readable(content: bytes) -> str:

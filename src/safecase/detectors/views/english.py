@@ -11,8 +11,10 @@ _PAIRS: Final = (
 )
 _COMMON: Final = frozenset(_PAIRS.split())
 SAMPLE: Final = 600
-BETTER: Final = 0.1
-LIKE_ENGLISH: Final = 0.6
+BETTER: Final = 0.05
+LIKE_ENGLISH: Final = 0.54
+SURELY_ENGLISH: Final = 0.68
+"""What reads so needs no turning."""
 LIKE_WORDS: Final = 0.4
 """So much of a few words is common, where chance gives a sixth."""
 LEAST_PAIRS: Final = 12
