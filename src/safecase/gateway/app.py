@@ -22,7 +22,7 @@ from safecase.gateway.metrics import Metrics
 from safecase.gateway.policy import GatewayPolicy, UpstreamPolicy
 from safecase.gateway.prices import price
 from safecase.gateway.refusals import Refused
-from safecase.gateway.requests import Receive, Scope, Watch, headers_of, mark, received
+from safecase.gateway.requests import Receive, Scope, Watch, approved_by, headers_of, mark, received
 from safecase.gateway.streaming import Streamer
 from safecase.gateway.turn import Turn
 from safecase.gateway.upstream import Reply, Upstreams, fits, passed_on, retry_after
@@ -126,7 +126,9 @@ class Gateway:
         chain = self._upstreams.route(shape, turn.model)
         changed = self._capped(shape, body)
         turn.ledger = ledger = self._pipeline.ledger()
-        call = Call(self._slots(shape, body, headers), self._policy.service or caller.service)
+        call = Call(
+            self._slots(shape, body, headers), self._policy.service or caller.service, approved_by(headers, caller)
+        )
         size = sum(len(slot.text) for slot in call.slots)
         if size > LONG:
             changed = await asyncio.to_thread(self._pipeline.request, call, ledger) or changed

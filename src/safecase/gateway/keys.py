@@ -27,7 +27,7 @@ SHOWN: Final = 14
 FRESH_S: Final = 2.0
 """A key that was withdrawn works for so long at the most."""
 MOST_KNOWN: Final = 10_000
-SCOPES: Final = ("chat", "responses", "embeddings", "messages", "models", "metrics")
+SCOPES: Final = ("chat", "responses", "embeddings", "messages", "models", "metrics", "approve")
 _WEAK: Final = ("1234", "changeme", "secret", "password", "master", "example", "test", "admin", "default")
 
 

@@ -68,11 +68,16 @@ class InjectionPolicy(Noun, frozen=True):
     fail: Fail = "closed"
 
 
-class EgressPolicyBlock(Noun, frozen=True):
+class EgressBlock(Noun, frozen=True):
     """Where links and images of answers may lead."""
 
     on: bool = True
-    allowed_hosts: Names = ()
+    allowed_hosts: Annotated[
+        Names, Meta(description="Hosts that links may lead to: `docs.x.example`, `*.x.example`.")
+    ] = ()
+    html: Annotated[
+        Literal["escape", "keep"], Meta(description="What becomes of markup that could run or fetch something.")
+    ] = "escape"
     fail: Fail = "closed"
 
 
@@ -90,8 +95,11 @@ class ToolsPolicy(Noun, frozen=True):
 
     on: bool = True
     default: Literal["allow", "deny", "approve"] = "allow"
-    rules: tuple[dict[str, Any], ...] = ()
-    trusted_tools: Names = ()
+    rules: Annotated[
+        tuple[dict[str, Any], ...], Meta(description="By tool: call (allow, deny, approve), schema, arguments.")
+    ] = ()
+    allowed: Annotated[Names, Meta(description="Addresses, hosts and folders that need no asking in any tool.")] = ()
+    trusted_tools: Annotated[Names, Meta(description="Tools whose answers nobody else can write into.")] = ()
     fail: Fail = "closed"
 
 
@@ -100,7 +108,7 @@ class GuardsPolicy(Noun, frozen=True):
 
     redaction: RedactionPolicy = RedactionPolicy()
     injection: InjectionPolicy = InjectionPolicy()
-    egress: EgressPolicyBlock = EgressPolicyBlock()
+    egress: EgressBlock = EgressBlock()
     canary: CanaryPolicy = CanaryPolicy()
     tools: ToolsPolicy = ToolsPolicy()
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from safecase.gateway.admission import Caller
 from safecase.gateway.apis.texts import Slot
 from safecase.gateway.policy import Origin
 from safecase.gateway.refusals import Refused
@@ -18,7 +19,9 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 WATCH_S: Final = 0.05
 BODY_S: Final = 30.0
 """A client that takes longer to send its request is sent away."""
-_ONCE: Final = frozenset({"authorization", "x-api-key", "content-type", "content-length", "x-safecase-origin"})
+_ONCE: Final = frozenset(
+    {"authorization", "x-api-key", "content-type", "content-length", "x-safecase-origin", "x-safecase-approve"}
+)
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
@@ -82,6 +85,16 @@ class Watch:
     def _end(self, done: asyncio.Future[None]) -> None:
         if not done.cancelled() and self._task is not None:
             self._task.cancel()
+
+
+def approved_by(headers: Mapping[str, str], caller: Caller) -> frozenset[str]:
+    """Give the tool calls that a request approves; only a key with the scope `approve` can."""
+    told = headers.get("x-safecase-approve", "")
+    if not told:
+        return frozenset()
+    if "approve" not in caller.scopes:
+        raise Refused("not_allowed", "this key may not approve tool calls")
+    return frozenset(one.strip() for one in told.split(",")[:20])
 
 
 def mark(slots: Sequence[Slot], told: str) -> None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
+from safecase.detectors.egress import EgressPolicy
 from safecase.detectors.injection import threshold_for
 from safecase.detectors.injection.calibration import read_calibration
+from safecase.detectors.tool_calls import ToolPolicy, ToolRule
+from safecase.errors import UsageError
 from safecase.gateway.guards.canary import Canary
+from safecase.gateway.guards.egress import Egress
 from safecase.gateway.guards.guard import Guard
 from safecase.gateway.guards.injection import Injection
 from safecase.gateway.guards.redaction import Redaction
-from safecase.gateway.policy import GatewayPolicy, InjectionPolicy
+from safecase.gateway.guards.tools import Tools
+from safecase.gateway.policy import GatewayPolicy, InjectionPolicy, ToolsPolicy
 
 
 def guards_of(policy: GatewayPolicy, root: Path, secret: Callable[[str], str]) -> list[Guard]:
@@ -24,6 +31,11 @@ def guards_of(policy: GatewayPolicy, root: Path, secret: Callable[[str], str]) -
         found.append(Redaction(said.redaction.fail, said.redaction.labels, restore=said.redaction.restore))
     if said.canary.words:
         found.append(Canary(said.canary.fail, [secret(word) for word in said.canary.words]))
+    if said.tools.on:
+        found.append(Tools(said.tools.fail, _tools(said.tools)))
+    if said.egress.on:
+        hosts = EgressPolicy(allowed_hosts=said.egress.allowed_hosts, html=said.egress.html)
+        found.append(Egress(said.egress.fail, hosts))
     return found
 
 
@@ -33,3 +45,11 @@ def _injection(said: InjectionPolicy, root: Path) -> Injection:
     if threshold is None and said.calibration:
         threshold = read_calibration(root / said.calibration).threshold
     return Injection(said.fail, threshold_for(said.fpr) if threshold is None else threshold, said.block)
+
+
+def _tools(said: ToolsPolicy) -> ToolPolicy:
+    try:
+        rules = msgspec.convert(said.rules, tuple[ToolRule, ...])
+    except msgspec.ValidationError as why:
+        raise UsageError(f"guards.tools.rules: {why}", mend="docs/gateway.md shows a rule") from why
+    return ToolPolicy(rules=rules, default=said.default, allowed=said.allowed, trusted_tools=said.trusted_tools)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 from safecase.gateway.apis.api import ToolCall
 from safecase.gateway.apis.texts import Slot
-from safecase.gateway.policy import Fail
+from safecase.gateway.policy import Fail, Origin
 
 Result: TypeAlias = Literal["pass", "flag", "block", "redact", "error", "skipped"]
 Direction: TypeAlias = Literal["in", "out", "tools"]
@@ -49,10 +49,12 @@ class Filter(ABC):
 class Call:
     """One call while it passes: what guards share with each other, and remember from the way in to the way out."""
 
-    def __init__(self, slots: Sequence[Slot], service: str) -> None:
+    def __init__(self, slots: Sequence[Slot], service: str, approved: frozenset[str] = frozenset()) -> None:
         self.slots = slots
+        self.approved = approved
+        """Digests of tool calls that somebody who may has approved."""
         self.service = service
-        self.before: tuple[tuple[str, str], ...] = tuple((slot.origin, slot.text) for slot in slots)
+        self.before: tuple[tuple[Origin, str], ...] = tuple((slot.origin, slot.text) for slot in slots)
         """Origins and texts as they came, before any guard changed them."""
         self.memory: dict[str, object] = {}
         """What a guard keeps for the way out, by its id."""
