@@ -38,8 +38,10 @@ class EventLog:
         self._folder = folder
         self._most = segment_bytes
         self._waiting: deque[dict[str, Any]] = deque()
+        self._missed = 0
         self._stopping = threading.Event()
         self._file: Any = None
+        self._path = folder
         self._size = 0
         self._number, self._seq, self._before = self._continued()
         self.failing = ""
@@ -59,7 +61,19 @@ class EventLog:
         return len(self._waiting)
 
     def add(self, event: dict[str, Any]) -> None:
-        """Take an event; it gets its time, number and link when it is written."""
+        """Take an event; it gets its number and link when it is written.
+
+        Calls that were refused because the log was full are counted, and told together once it is written again.
+        """
+        if self.full:
+            self._missed += 1
+            return
+        if self._missed:
+            missed, self._missed = self._missed, 0
+            self._stamp({"event": "refused_unlogged", "calls": missed})
+        self._stamp(event)
+
+    def _stamp(self, event: dict[str, Any]) -> None:
         event["time"] = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         self._waiting.append(event)
 
@@ -130,7 +144,8 @@ class EventLog:
         """Write a batch in one go: after a failure all of it is written again, into a new segment."""
         if self._file is None or self._size > self._most:
             self._close()
-            self._file = (self._folder / SEGMENT.format(self._number)).open("xb", buffering=0)
+            self._path = self._folder / SEGMENT.format(self._number)
+            self._file = self._path.open("xb", buffering=0)
             os.fchmod(self._file.fileno(), 0o600)
             self._number += 1
             self._size = 0
@@ -157,6 +172,9 @@ class EventLog:
             try:
                 os.fsync(self._file.fileno())
                 self._file.close()
+                if not self._size:  # nothing could be written into it: the next attempt has its number
+                    self._path.unlink()
+                    self._number -= 1
             except OSError:
                 pass  # the next segment begins anew
             self._file = None
