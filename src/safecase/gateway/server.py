@@ -109,7 +109,7 @@ def serve(settings: Settings, admission: Admission, secret: Callable[[str], str]
 
 def check_installed() -> None:
     """Raise `UsageError` where the extra is not installed."""
-    for name in ("aiohttp", "httptools", "uvicorn"):
+    for name in ("aiohttp", "httptools", "jsonschema_rs", "uvicorn"):
         if importlib.util.find_spec(name) is None:
             message = f"the gateway needs {name}, which is not installed"
             raise UsageError(message, mend=f'pip install "safecase[{EXTRA}]"')
