@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -302,8 +303,8 @@ def serve(path: Path, port: int) -> None:
     from safecase.gateway.server import Settings
     from safecase.gateway.server import serve as run
 
-    admission = keyed(path.with_suffix(".db"), SECRET)
-    run(Settings(policy=read_policy(path), root=path.parent, port=port), admission, lambda text: text)
+    opening = partial(keyed, path.with_suffix(".db"), SECRET)
+    run(Settings(policy=read_policy(path), root=path.parent, port=port), opening, str)
 
 
 def main(argv: list[str]) -> None:

@@ -42,8 +42,11 @@ SECRET = click.option(
 @SECRET
 @click.option("--listen", default="127.0.0.1:4000", show_default=True, metavar="HOST:PORT")
 @click.option("--i-know-others-can-reach-it", "public", is_flag=True, help="Listen where other machines reach it.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that serve.")
 @click.option("--shadow", is_flag=True, help="Say what guards would do, and let everything through.")
-def run(policy: Path | None, keys_file: Path, secret_env: str, listen: str, public: bool, shadow: bool) -> None:
+def run(
+    policy: Path | None, keys_file: Path, secret_env: str, listen: str, public: bool, workers: int, shadow: bool
+) -> None:
     """Run the gateway until it is stopped; it says first which guard looks where.
 
     Clients use http://127.0.0.1:4000/v1 as their base URL and a key of `safecase gateway keys create`. Every call is in
@@ -53,7 +56,7 @@ def run(policy: Path | None, keys_file: Path, secret_env: str, listen: str, publ
     \b
     Examples:
       safecase gateway run --policy gateway.yaml
-      safecase gateway run --policy gateway.yaml --shadow
+      safecase gateway run --policy gateway.yaml --shadow --workers 4
       OPENAI_BASE_URL=http://127.0.0.1:4000/v1 OPENAI_API_KEY=sk-sc-... python app.py
     """
     import msgspec
@@ -68,14 +71,11 @@ def run(policy: Path | None, keys_file: Path, secret_env: str, listen: str, publ
     host, port = address(listen, public=public, reads="use your keys at your providers once they have one of yours")
     said, root = policy_at(policy)
     said = msgspec.structs.replace(said, shadow=said.shadow or shadow)
-    admission = keyed(keys_file, secret_of(secret_env))
+    opening = partial(keyed, keys_file, secret_of(secret_env))
     settings = Settings(policy=said, root=root, host=host, port=port)
     console.say(told(said, root))
     console.say(f"gateway on http://{host}:{port}/v1{', in shadow: nothing is stopped' if said.shadow else ''}")
-    try:
-        serve(settings, admission, partial(resolve, root=root))
-    finally:
-        admission.stop()
+    serve(settings, opening, partial(resolve, root=root), workers)
 
 
 @click.command()

@@ -35,3 +35,6 @@ class Admission(ABC):
     @abstractmethod
     def settle(self, reservation: Any, tokens_in: int, tokens_out: int, money: int) -> None:
         """Tell what it took."""
+
+    def stop(self) -> None:  # noqa: B027  most have nothing to give back
+        """Give back what is leased."""

@@ -7,6 +7,7 @@ when that is full the gateway says so (`full`) and lets nothing through: what is
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import threading
@@ -23,6 +24,7 @@ from safecase.readers.chained_logs import FIRST
 from safecase.readers.text import shown
 
 MOST_WAITING: Final = 20_000
+MOST_WORKERS: Final = 256
 BATCH: Final = 2_000
 SYNC_S: Final = 1.0
 """At most so much is lost when the machine loses its power; when only the program dies, what was written stays."""
@@ -31,11 +33,29 @@ LOOK_S: Final = 0.05
 SEGMENT: Final = "events-{:06d}.jsonl"
 
 
+def open_log(folder: Path, segment_bytes: int) -> EventLog:
+    """Open the first log below a folder that no other process writes: `worker-0`, `worker-1` …
+
+    Raises `EvidenceError` where none can be written.
+    """
+    for number in range(MOST_WORKERS):
+        try:
+            return EventLog(folder / f"worker-{number}", segment_bytes)
+        except BlockingIOError:
+            continue
+    raise EvidenceError(
+        f"{MOST_WORKERS} processes write logs below {shown(str(folder))} already",
+        mend="give each gateway a folder of its own: log.folder",
+        exit_code=3,
+    )
+
+
 class EventLog:
-    """One log in one folder, written by one process (each worker has a folder of its own)."""
+    """One log in one folder, written by one process: raises `BlockingIOError` where another one writes it."""
 
     def __init__(self, folder: Path, segment_bytes: int) -> None:
         self._folder = folder
+        self._lock = self._locked()
         self._most = segment_bytes
         self._waiting: deque[dict[str, Any]] = deque()
         self._missed = 0
@@ -49,6 +69,26 @@ class EventLog:
         self.written = 0
         self._thread = threading.Thread(target=self._run, name="gateway-events", daemon=True)
         self._thread.start()
+
+    def _locked(self) -> int:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = os.open(self._folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as why:
+            raise self._unusable(why) from why
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise
+        return lock
+
+    def _unusable(self, why: OSError) -> EvidenceError:
+        return EvidenceError(
+            f"{shown(str(self._folder))} cannot be used for the log: {why.strerror}",
+            mend="give a folder that can be written: log.folder",
+            exit_code=3,
+        )
 
     @property
     def full(self) -> bool:
@@ -81,11 +121,11 @@ class EventLog:
         """Write what waits, and close."""
         self._stopping.set()
         self._thread.join(timeout=10)
+        os.close(self._lock)
 
     def _continued(self) -> tuple[int, int, str]:
         """Go on after the last whole line of the last segment; a torn one at its end stays where it is, in its file."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             names = sorted(path for path in self._folder.glob("events-*.jsonl") if path.is_file())
             for path in reversed(names):
                 lines = [line for line in path.read_bytes().split(b"\n") if line]
@@ -97,11 +137,7 @@ class EventLog:
                     return int(path.stem.rpartition("-")[2]) + 1, seq + 1, hashlib.sha256(line).hexdigest()
             return (int(names[-1].stem.rpartition("-")[2]) + 1 if names else 1), 1, FIRST
         except OSError as why:
-            raise EvidenceError(
-                f"{shown(str(self._folder))} cannot be used for the log: {why.strerror}",
-                mend="give a folder that can be written: log.folder",
-                exit_code=3,
-            ) from why
+            raise self._unusable(why) from why
 
     def _run(self) -> None:
         left: list[dict[str, Any]] = []

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from safecase.errors import UsageError
 from safecase.gateway.admission import Admission
-from safecase.gateway.events import EventLog
+from safecase.gateway.events import open_log
 from safecase.gateway.guards import guards_of
 from safecase.gateway.guards.pipeline import Coverage, Pipeline
 from safecase.gateway.metrics import Metrics
@@ -34,7 +35,7 @@ class Settings(Noun, frozen=True):
     port: int = 4000
 
 
-def build(settings: Settings, admission: Admission, secret: Callable[[str], str], worker: int = 0) -> Gateway:
+def build(settings: Settings, admission: Admission, secret: Callable[[str], str]) -> Gateway:
     """Put a gateway together: an ASGI application. `secret` resolves references such as `${env:NAME}`."""
     check_installed()
     from safecase.gateway.app import Gateway
@@ -43,7 +44,7 @@ def build(settings: Settings, admission: Admission, secret: Callable[[str], str]
     policy = settings.policy
     if not policy.upstreams:
         raise UsageError("the policy names no upstream", mend="give at least one under `upstreams:`, with its url")
-    log = EventLog(settings.root / policy.log.folder / f"worker-{worker}", policy.log.segment_bytes)
+    log = open_log(settings.root / policy.log.folder, policy.log.segment_bytes)
     pipeline = Pipeline(guards_of(policy, settings.root, secret), shadow=policy.shadow)
     log.add(
         {
@@ -77,16 +78,22 @@ def matrix(pipeline: Pipeline) -> dict[str, dict[str, str]]:
     }
 
 
-def serve(settings: Settings, admission: Admission, secret: Callable[[str], str]) -> None:
-    """Serve until SIGINT or SIGTERM; raises `UsageError`."""
+def serve(settings: Settings, opening: Callable[[], Admission], secret: Callable[[str], str], workers: int = 1) -> None:
+    """Serve until SIGINT or SIGTERM; raises `UsageError`.
+
+    Several workers are processes of their own that share one socket: `opening` is called in each of them, since what
+    it opens (the file of keys and limits) must not be shared by a fork.
+    """
     check_installed()
+    build(settings, opening(), secret).close()  # what is wrong is told here, once
     import uvicorn
 
-    app = build(settings, admission, secret)
     config = uvicorn.Config(
-        app,
+        partial(_worker, settings, opening, secret),
+        factory=True,
         host=settings.host,
         port=settings.port,
+        workers=workers,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -99,12 +106,22 @@ def serve(settings: Settings, admission: Admission, secret: Callable[[str], str]
         ws="none",
         loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
     )
+    server = uvicorn.Server(config)
     try:
-        uvicorn.Server(config).run()
+        if workers == 1:
+            server.run()
+        else:
+            from uvicorn.supervisors import Multiprocess
+
+            Multiprocess(config, sockets=[config.bind_socket()]).run()
     except SystemExit as why:  # it could not listen, and said so
         raise UsageError(
             f"{settings.host}:{settings.port} cannot be listened on", mend="give another --listen HOST:PORT"
         ) from why
+
+
+def _worker(settings: Settings, opening: Callable[[], Admission], secret: Callable[[str], str]) -> Gateway:
+    return build(settings, opening(), secret)
 
 
 def check_installed() -> None:
