@@ -41,7 +41,7 @@ def data_filtered(endpoint: Endpoint, ctx: Context) -> Iterator[Finding]:
     e-mail address, a bank account (IBAN) and a payment card's test number. The gateway's log
     (`protection.gateway.log.folder`) must have that very call, with the guard `redaction` having replaced all three on
     the way in and having looked at the answer. A result `skipped` or `error` is no pass. Where the
-    log does not lie here, it is unknown. That nothing leaks over the pieces of a stream is proven by the product's
+    log does not lie here, or no gateway is declared and none answers, it is unknown. That nothing leaks over the pieces of a stream is proven by the product's
     tests, not here.
 
     ## How to mend it
@@ -63,7 +63,8 @@ def data_filtered(endpoint: Endpoint, ctx: Context) -> Iterator[Finding]:
     if not passed.id:
         told = "the endpoint does not name its calls: no gateway of Safecase is in the path"
         mend = "put `safecase gateway run` before the model, or attest what filters data"
-        yield data_filtered.failed(endpoint, told, rule="gateway.absent", place=place, mend=mend)
+        verdict = data_filtered.failed if ctx.manifest.protection.gateway else data_filtered.unknown
+        yield verdict(endpoint, told, rule="gateway.absent", place=place, mend=mend)
         return
     event = event_of(passed.id, ctx)
     if event is None:

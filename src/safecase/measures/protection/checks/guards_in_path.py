@@ -47,7 +47,7 @@ def guards_in_path(endpoint: Endpoint, ctx: Context) -> Iterator[Finding]:
     ordinary questions. Safecase's gateway names each call (`x-safecase-call`). An attack counts as seen when the guard
     `injection` refused it, or flagged it in the gateway's log (`protection.gateway.log.folder`). Each attack that went
     through unseen fails, and so does an ordinary question that was refused. An endpoint that does not name its calls
-    is not behind this gateway, and fails; another guard may be attested.
+    is not behind this gateway: that fails where `protection.gateway` says that it is, and is unknown where nothing does.
 
     That these few are seen says that the guard runs, not how good it is: `redteam.injection` attacks the service, and
     docs/gateway.md has the detector's numbers.
@@ -70,7 +70,8 @@ def guards_in_path(endpoint: Endpoint, ctx: Context) -> Iterator[Finding]:
             if not passed.id:
                 told = "the endpoint does not name its calls: no gateway of Safecase is in the path"
                 mend = "put `safecase gateway run` before the model, or attest what guards it"
-                yield guards_in_path.failed(endpoint, told, rule="gateway.absent", place=place, mend=mend)
+                verdict = guards_in_path.failed if ctx.manifest.protection.gateway else guards_in_path.unknown
+                yield verdict(endpoint, told, rule="gateway.absent", place=place, mend=mend)
                 return
             (seen if _was_seen(passed, ctx) else missed).append(name)
         refused = [text for text in BENIGN if gate.ask([{"role": "user", "content": text}]).guard == "injection"]
