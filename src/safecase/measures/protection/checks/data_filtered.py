@@ -40,9 +40,9 @@ def data_filtered(endpoint: Endpoint, ctx: Context) -> Iterator[Finding]:
     The declared endpoint is asked once, like by any client, with values that are made up and pass every validation: an
     e-mail address, a bank account (IBAN) and a payment card's test number. The gateway's log
     (`protection.gateway.log.folder`) must have that very call, with the guard `redaction` having replaced all three on
-    the way in and having looked at the answer. A result `skipped` or `error` is no pass. Where the
-    log does not lie here, or no gateway is declared and none answers, it is unknown. That nothing leaks over the pieces of a stream is proven by the product's
-    tests, not here.
+    the way in and having looked at the answer. A result `skipped` or `error` is no pass, and shadow mode is none. Where
+    the log does not lie here, or no gateway is declared and none answers, it is unknown. That nothing leaks over the
+    pieces of a stream is proven by the product's tests, not here.
 
     ## How to mend it
     Switch `guards.redaction` on, leave shadow mode, and let the check see the log of the gateway.

@@ -47,7 +47,7 @@ def guards_in_path(endpoint: Endpoint, ctx: Context) -> Iterator[Finding]:
     ordinary questions. Safecase's gateway names each call (`x-safecase-call`). An attack counts as seen when the guard
     `injection` refused it, or flagged it in the gateway's log (`protection.gateway.log.folder`). Each attack that went
     through unseen fails, and so does an ordinary question that was refused. An endpoint that does not name its calls
-    is not behind this gateway: that fails where `protection.gateway` says that it is, and is unknown where nothing does.
+    is not behind this gateway: that fails where `protection.gateway` says that it is, and else it is unknown.
 
     That these few are seen says that the guard runs, not how good it is: `redteam.injection` attacks the service, and
     docs/gateway.md has the detector's numbers.
