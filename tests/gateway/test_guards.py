@@ -109,3 +109,50 @@ def test_a_tool_that_is_denied_is_never_called(tmp_path: Path, provider: Provide
         answer = client.post(PATHS[0], asking(PATHS[0], "Write to ada@garden-of-roses.org"))
     assert answer.status == 403
     assert "send_mail is refused" in answer.body["error"]["message"]
+
+
+THEIRS = "eve@garden-of-thorns.org"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("path", PATHS)
+def test_fields_that_nobody_knows_yet_are_looked_at_too(
+    tmp_path: Path, provider: Provider, path: str, streamed: bool
+) -> None:
+    new = {"citations": [f"https://evil.test/?d={THEIRS}"], "deep": {"er": [{"said": THEIRS}]}}
+    whole: dict[str, dict[str, Any]] = {
+        PATHS[0]: {"choices": [{"index": 0, "message": {"content": "x", "aside": THEIRS}, "also": new}], **new},
+        PATHS[1]: {"output": [{"type": "brand_new", "thing": new}], "instructions": THEIRS, **new},
+        PATHS[2]: {"content": [{"type": "brand_new", "thing": new}], **new},
+    }
+    events: dict[str, list[dict[str, Any]]] = {
+        PATHS[0]: [{"choices": [{"index": 0, "delta": {"aside": THEIRS + " "}, "also": new}], **new}, {"error": new}],
+        PATHS[1]: [
+            {"type": "response.new.thing", **new},
+            {"type": "response.new.delta", "delta": THEIRS, "output_index": 0},
+            {"type": "response.failed", "response": {"error": {"message": THEIRS}, **new}},
+        ],
+        PATHS[2]: [
+            {"type": "new_thing", **new},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "new_delta", "said": THEIRS}},
+            {"type": "error", "error": {"type": "x", "message": THEIRS}},
+        ],
+    }
+    provider.answer = lambda _path, _body: whole[path]
+    provider.pieces = [wire("", events[path])] if streamed else None
+    with gateway(tmp_path, provider.url) as client:
+        answer = client.post(path, {**asking(path, "hello"), "stream": streamed})
+    assert answer.status == 200
+    assert THEIRS not in answer.raw.decode()
+    assert "evil.test" not in answer.raw.decode()
+    assert "<EMAIL>" in answer.raw.decode()
+
+
+def test_parts_that_no_guard_reads_are_told(tmp_path: Path, provider: Provider) -> None:
+    provider.answer = lambda _path, _body: {"choices": []}
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    content = [{"type": "text", "text": "What is this?"}, image]
+    with gateway(tmp_path, provider.url) as client:
+        client.post(PATHS[0], {"model": "m", "messages": [{"role": "user", "content": content}]})
+        assert client.events()[0]["unseen_parts"] == 1
+    assert provider.asked[0][1]["messages"][0]["content"][1] == image

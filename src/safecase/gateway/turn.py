@@ -28,6 +28,8 @@ class Turn:
         self.model = self.upstream = self.reason = self.told = ""
         self.status = 0
         self.stream = self.cached = self.begun = self.shadow = False
+        self.unseen = 0
+        """Parts of the request that no guard can read."""
         self.usage: Usage | None = None
         self.estimated = False
         self.ledger: Ledger | None = None
@@ -66,6 +68,8 @@ class Turn:
             event["cached"] = True
         if self.shadow:
             event["shadow"] = True
+        if self.unseen:
+            event["unseen_parts"] = self.unseen
         if self.reason:
             event |= {"reason": self.reason, "told": self.told[:300]}
         if self.usage and self.status == 200:

@@ -6,11 +6,25 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Final
 
 from safecase.gateway.apis.api import Event, Family, Piece, Shape, ToolCall, ToolPiece, Usage, number, plain, positive
-from safecase.gateway.apis.texts import Path, Slot, slots
+from safecase.gateway.apis.texts import Path, Slot, beside, slots
 from safecase.gateway.policy import Api, Origin
 
 NAMES: Final = frozenset(
-    {"role", "type", "id", "model", "object", "tool_call_id", "finish_reason", "detail", "format", "data", "file_data"}
+    {
+        "role",
+        "type",
+        "id",
+        "model",
+        "object",
+        "tool_call_id",
+        "finish_reason",
+        "detail",
+        "format",
+        "data",
+        "file_data",
+        "system_fingerprint",
+        "service_tier",
+    }
 )
 """Keys that hold kinds, names of things or bytes, and no text that a model reads or says."""
 _ROLES: Final[dict[str, Origin]] = {
@@ -53,14 +67,13 @@ class Chat(Shape):
 
     def answer(self, body: dict[str, Any]) -> Iterator[Slot]:
         """Whatever a choice says; log-probabilities spell the text once more, and go."""
+        yield from beside(body, _CHOICES, NAMES)
         for choice in _objects(body.get("choices")):
             choice.pop("logprobs", None)
             message = choice.get("message")
+            yield from beside(choice, _SAID, NAMES)
             if isinstance(message, dict):
-                said = {key: value for key, value in message.items() if key not in _CALLS}
-                for slot in slots(said, "assistant", NAMES, path=("message",)):
-                    slot.container = message if slot.container is said else slot.container
-                    yield slot
+                yield from beside(message, _CALLS, NAMES)
 
     def tool_calls(self, body: dict[str, Any]) -> Iterator[ToolCall]:
         """The functions that a choice wants to be called, in the present and the former form."""
@@ -79,19 +92,18 @@ class Chat(Shape):
         pieces: list[Piece] = []
         tools: list[ToolPiece] = []
         ends: list[tuple[str | int, ...]] = []
+        whole = list(beside(body, _CHOICES, NAMES))
         for choice in _objects(body.get("choices")):
             index = number(choice.get("index"))
             choice.pop("logprobs", None)
             delta = choice.get("delta")
+            whole += beside(choice, _SAID, NAMES)
             if isinstance(delta, dict):
                 tools += _tool_pieces(delta, index)
-                said = {key: value for key, value in delta.items() if key not in _CALLS}
-                for slot in slots(said, "assistant", NAMES, path=("delta",)):
-                    slot.container = delta if slot.container is said else slot.container
-                    pieces.append(Piece(("c", index, *slot.path[1:]), slot))
+                pieces += (Piece(("c", index, *slot.path), slot) for slot in beside(delta, _CALLS, NAMES))
             if choice.get("finish_reason") is not None:
                 ends += [("c", index), ("t", index)]
-        return Event(pieces=pieces, tools=tools, ends=ends, usage=self.usage(body))
+        return Event(pieces=pieces, whole=whole, tools=tools, ends=ends, usage=self.usage(body))
 
     def another(self, body: dict[str, Any], piece: Piece, text: str) -> dict[str, Any]:
         """One choice with one more piece."""
@@ -115,6 +127,8 @@ class Chat(Shape):
         return True
 
 
+_CHOICES: Final = frozenset({"choices"})
+_SAID: Final = frozenset({"message", "delta", "logprobs"})
 _CALLS: Final = frozenset({"tool_calls", "function_call"})
 
 

@@ -20,7 +20,7 @@ from safecase.gateway.apis.api import (
     positive,
     word,
 )
-from safecase.gateway.apis.texts import Path, Slot, slots
+from safecase.gateway.apis.texts import Path, Slot, beside, slots
 from safecase.gateway.policy import Api, Origin
 from safecase.gateway.refusals import Refused
 
@@ -36,8 +36,11 @@ NAMES: Final = frozenset(
         "signature",
         "stop_reason",
         "encrypted_content",
+        "service_tier",
+        "inference_geo",
     }
 )
+_CONTENT: Final = frozenset({"content"})
 _FOREIGN: Final = frozenset({"tool_result", "web_search_tool_result", "mcp_tool_result", "code_execution_tool_result"})
 _CALLING: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 
@@ -71,7 +74,8 @@ class Messages(Shape):
         return slots(body, "developer", NAMES, _origin)
 
     def answer(self, body: dict[str, Any]) -> Iterator[Slot]:
-        """Every block but calls of tools."""
+        """Every block but calls of tools, and whatever stands beside them."""
+        yield from beside(body, _CONTENT, NAMES)
         for index, block in enumerate(_objects(body.get("content"))):
             if word(block.get("type")) not in _CALLING:
                 yield from slots(block, "assistant", NAMES, path=("content", index))
@@ -111,7 +115,7 @@ class Messages(Shape):
             case "content_block_stop":
                 return Event(ends=[("c", index), ("t", index)])
             case "message_delta":
-                return Event(usage=self.usage(body), ends=[("c",), ("t",)])
+                return Event(whole=list(slots(body, "assistant", NAMES)), usage=self.usage(body), ends=[("c",), ("t",)])
             case "message_stop":
                 return Event(ends=[("c",), ("t",)])
             case "error":

@@ -20,14 +20,15 @@ from safecase.gateway.apis.api import (
     positive,
     word,
 )
-from safecase.gateway.apis.texts import Path, Slot, slots
+from safecase.gateway.apis.texts import Path, Slot, beside, slots
 from safecase.gateway.policy import Api, Origin
 from safecase.gateway.refusals import Refused
 
 NAMES: Final = frozenset(
     {
         "role", "type", "id", "model", "object", "status", "call_id", "item_id", "response_id", "previous_response_id",
-        "detail", "file_data", "file_id", "encrypted_content", "format", "event_id", "obfuscation",
+        "detail", "file_data", "file_id", "encrypted_content", "format", "event_id", "obfuscation", "service_tier",
+        "truncation", "tool_choice", "effort", "verbosity",
     }
 )  # fmt: skip
 _ROLES: Final[dict[str, Origin]] = {
@@ -36,6 +37,7 @@ _ROLES: Final[dict[str, Origin]] = {
     "user": "user",
     "assistant": "assistant",
 }
+_OUTPUT: Final = frozenset({"output"})
 _BARE: Final[dict[Path, Origin]] = {("input",): "user", ("instructions",): "system"}
 _FOREIGN: Final = ("_output", "_call_output")
 _CALLS: Final = {"function_call": "arguments", "custom_tool_call": "input", "mcp_call": "arguments"}
@@ -67,12 +69,10 @@ class Responses(Shape):
             yield slot
 
     def answer(self, body: dict[str, Any]) -> Iterator[Slot]:
-        """Every item but the arguments of calls."""
+        """Every item but the arguments of calls, and whatever the answer repeats of the request."""
+        yield from beside(body, _OUTPUT, NAMES)
         for index, item in enumerate(_objects(body.get("output"))):
             yield from _said(item, ("output", index))
-        error = body.get("error")
-        if isinstance(error, dict):
-            yield from slots(error, "assistant", NAMES, path=("error",))
 
     def tool_calls(self, body: dict[str, Any]) -> Iterator[ToolCall]:
         """Items that call a tool here; those that the provider called already are seen afterwards only."""

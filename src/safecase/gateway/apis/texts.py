@@ -44,6 +44,14 @@ class Slot:
         return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in self.path)
 
 
+def beside(value: dict[str, Any], known: frozenset[str], skip: frozenset[str]) -> Iterator[Slot]:
+    """Give every text of an answer but those below some keys, which are looked at in another way."""
+    rest = {key: inner for key, inner in value.items() if key not in known}
+    for slot in slots(rest, "assistant", skip):
+        slot.container = value if slot.container is rest else slot.container
+        yield slot
+
+
 def slots(
     value: Any,  # as JSON has it
     origin: Origin,
