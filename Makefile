@@ -76,7 +76,7 @@ bench: $(READY) ## the measured numbers of docs/benchmarks.md
 
 .heavy/.ready: requirements/heavy.txt pyproject.toml
 	$(PYTHON) -m venv .heavy
-	.heavy/bin/python -m pip install -q --disable-pip-version-check -e '.[firewall]' -r requirements/heavy.txt
+	.heavy/bin/python -m pip install -q --disable-pip-version-check -e '.[firewall,gateway]' -r requirements/heavy.txt
 	@touch $@
 
 lock: $(UV) ## resolve the locked requirements anew
