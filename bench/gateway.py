@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 import random
+import secrets
 import socket
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from typing import Any, NamedTuple
 from safecase.gateway.keys import Key, KeyStore
 
 KEY = "sk-bench-0123456789abcdefghijklmnopqrstuv"
-SECRET = b"Qm7v-Zk2pX9tYw4rLb8nHc3sGd6fJa1uEo5i"
+SECRET_NAME = "SAFECASE_BENCH_SECRET"
 KEYS: dict[int, str] = {}
 """By port; other gateways take `KEY`."""
 SENTENCE = "The garden opens at nine, and whoever comes early waits at the gate with the keeper and a cup of tea. "
@@ -280,6 +281,11 @@ def added(port: int, upstream: int, seconds: float) -> tuple[float, float]:
     return 1000 * (result[1][0] - result[0][0]), 1000 * (result[1][1] - result[0][1])
 
 
+def secret() -> bytes:
+    """Give this run's own secret; the gateways are children and inherit it."""
+    return os.environ.setdefault(SECRET_NAME, secrets.token_urlsafe(36)).encode()
+
+
 def safecase(folder: Path, port: int, *, guards: bool) -> list[str]:
     """Write a policy, make the key, and give the command."""
     off = {name: {"on": False} for name in ("redaction", "injection", "egress", "tools")}
@@ -290,7 +296,7 @@ def safecase(folder: Path, port: int, *, guards: bool) -> list[str]:
     }
     path = folder / f"policy{port}.yaml"
     path.write_text(json.dumps(policy))
-    store = KeyStore(path.with_suffix(".db"), SECRET)
+    store = KeyStore(path.with_suffix(".db"), secret())
     limits = Key(name="bench", prefix="", requests_per_minute=10**9, tokens_per_day=10**12)
     KEYS[port] = store.create(limits)
     return [sys.executable, __file__, "--serve", str(path), "--port", str(port)]
@@ -303,7 +309,7 @@ def serve(path: Path, port: int) -> None:
     from safecase.gateway.server import Settings
     from safecase.gateway.server import serve as run
 
-    opening = partial(keyed, path.with_suffix(".db"), SECRET)
+    opening = partial(keyed, path.with_suffix(".db"), secret())
     run(Settings(policy=read_policy(path), root=path.parent, port=port), opening, str)
 
 

@@ -7,48 +7,30 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from safecase.detectors.egress.addresses import Address, addresses
-from safecase.detectors.egress.policy import Blocked, EgressPolicy, refusal
+from safecase.detectors.egress.policy import HIGH_ENTROPY, Blocked, EgressPolicy, entropy, refusal
 
 CAP: Final = 4096
 """So much is held back for one part; a longer one is taken out as a whole."""
-LOOK: Final = 2 * CAP
 MOST_TRUSTED: Final = 1_000_000
 _ACTIVE: Final = frozenset(
-    (  # noqa: SIM905  a list of them would be a page
-        "a abbr applet area audio base basefont bgsound body button canvas command details dialog div embed font form "
-        "frame frameset head html iframe image img input isindex keygen link listing main map marquee math menu meta "
-        "noembed noframes noscript object option output param picture plaintext portal script section select slot "
-        "source span style svg table tbody td template textarea tfoot th thead title tr track use video xml xmp "
-        "animate set foreignobject"
-    ).split()
-)
-"""Elements that run or fetch something, or can by one of their attributes."""
-_PASSIVE: Final = frozenset(
     (
-        "a",
-        "abbr",
-        "details",
-        "div",
-        "main",
-        "map",
-        "menu",
-        "output",
-        "section",
-        "span",
-        "table",
-        "tbody",
-        "td",
-        "th",
-        "tr",
+        "script", "style", "svg", "math", "iframe", "frame", "frameset", "plaintext", "xmp", "listing", "textarea",
+        "title", "noscript", "noembed", "noframes", "template", "select", "pre", "foreignobject", "annotation-xml",
     )
-)
-"""Of those, elements that do nothing without an attribute."""
+)  # fmt: skip
+"""Elements that run something, or change how what follows them is read."""
 _SAFE_ATTRIBUTES: Final = re.compile(
-    r"(?:\s{1,20}(?:colspan|rowspan|align|open)(?:\s?=\s?[\"']?\w{0,20}[\"']?)?){0,10}\s{0,20}/?", re.ASCII
+    r"(?:\s{1,20}(?:class|id|lang|dir|title|colspan|rowspan|align|open|start)(?:\s?=\s?(?:\"[\w\s.-]{0,80}\"|'[\w\s.-]{0,80}'|\w{1,20}))?)"
+    r"{0,10}\s{0,20}/?"
+)
+"""Whatever the element: attributes that neither run nor fetch anything."""
+_UNSAFE: Final = re.compile(
+    r"[\s/\"'](?:on[a-z]{3,30}|src\w*|href|style|action|formaction|data|background)\s{0,9}=", re.I
 )
 _OPENS: Final = re.compile(r"<(?=[A-Za-z/!?])")
-_NAME: Final = re.compile(r"<[/\s]{0,4}([A-Za-z][A-Za-z0-9:-]{0,30})")
-_FENCE: Final = re.compile(r"[ ]{0,3}(?:`{3,}|~{3,})")
+_NAME: Final = re.compile(r"<(/?)([A-Za-z][^\s/>]{0,60})")
+_FENCE: Final = re.compile(r"(`{3,}|~{3,})([A-Za-z0-9_+#.-]{0,20})\n")
+_CLOSES: Final = re.compile(r"`{3,}|~{3,}")
 _ESCAPES: Final = re.compile(r"[\x1b\x9b\x9d]")
 """What moves a terminal, and makes links in it (OSC 8)."""
 
@@ -79,26 +61,19 @@ class EgressStream:
         self._policy = policy
         self._trusted = "\n".join(trusted)[:MOST_TRUSTED]
         self._held = ""
-        self._fenced = False
-        self._line_starts = True
+        self._fence = ""
+        """What opened the block of code that this is in; empty outside of one."""
+        self._line = ""
+        """What of the line has passed: enough of it to tell how it begins."""
+        self._blank_before = True
+        self._skipping = False
 
     def feed(self, piece: str) -> str:
         """Take a piece, give what may go on."""
         self._held += piece
         out: list[str] = []
         at = 0
-        while True:
-            # Where nothing can be an address or markup, parts need not be looked at one by one.
-            far = min(len(self._held), at + LOOK)
-            worth = _WORTH.search(self._held, at, far)
-            plain = self._held.rfind(" ", at, worth.start() if worth else far) + 1
-            if plain > at:
-                out.append(self._held[at:plain])
-                self._line_starts = self._held[at:plain].rpartition("\n")[2].isspace()
-                at = plain
-            end = self._part(at)
-            if end < 0:
-                break
+        while (end := self._part(at)) > at:
             out.append(self._passed(self._held[at:end]))
             at = end
         self._held = self._held[at:]
@@ -110,55 +85,92 @@ class EgressStream:
         return self._passed(rest) if rest else ""
 
     def _part(self, at: int) -> int:
-        """Give where the next part ends; -1 where that is not known yet."""
-        held = self._held
-        space = _SPACE.search(held, at)
-        if space is None:
-            return at + CAP if len(held) - at >= CAP else -1
-        end = space.end()
-        opened = _last_open(held, at, end)
-        if opened < 0:
-            return end
-        closed = held.find(">", opened)
-        if closed < 0:
-            return at + CAP if len(held) - at >= CAP else -1
-        after = _SPACE.search(held, closed)
-        if after is None:
-            return at + CAP if len(held) - at >= CAP else -1
-        return after.end()
+        """Give where the next part ends, by nothing but the next `CAP` characters; `at` where that is not known yet."""
+        held, far = self._held, at + CAP
+        known = len(held) >= far
+        worth = _WORTH.search(held, at, min(far, len(held)))
+        if worth is None or worth.start() > at:
+            # Where nothing can be an address or markup, words need not be looked at one by one.
+            upto = worth.start() if worth else min(far, len(held))
+            plain = held.rfind(" ", at, upto) + 1
+            if plain > at and (plain < upto or known):
+                return plain
+        end = min(far, len(held))
+        space = _SPACE.search(held, at, end)
+        while space:
+            opened = _last_open(held, at, space.end())
+            if opened < 0:
+                return space.end()
+            closed = held.find(">", opened, end)
+            space = _SPACE.search(held, closed, end) if closed > 0 else None
+        if not known:
+            return at
+        return max((one.end() for one in _SPACE.finditer(held, at, far)), default=far)
 
     def _passed(self, part: str) -> str:
-        code = self._fenced
-        if self._line_starts and _FENCE.match(part):
-            self._fenced, code = not self._fenced, True
-        self._line_starts = part.endswith("\n") or (self._line_starts and not part.strip())
-        if len(part) >= CAP and not _SPACE.search(part, 0, CAP) and _WORTH.search(part):
+        if self._skipping:
+            space = re.search(r"\s", part)
+            self._skipping = space is None
+            part = part[space.start() :] if space else ""
+        code = self._in_code(part)
+        if len(part) >= CAP and not re.search(r"\s", part) and _WORTH.search(part):
             self.blocked.append(Blocked("link", "?", "it is too long to be looked at"))
+            self._skipping = True
             return "[removed]"
         said = _ESCAPES.sub("", part)
         said = self._addresses(said)
         return said if code or self._policy.html == "keep" else self._markup(said)
 
+    def _in_code(self, part: str) -> bool:
+        """Follow the lines, and say whether a part stands in a block of code, as any reader of Markdown sees it.
+
+        In doubt it does not: a block must begin behind a blank line, at the left, and end at the first line that could
+        end it. Else what a reader takes for markup would be taken for code here.
+        """
+        inside = bool(self._fence)
+        if not self._line.strip():
+            if self._fence:
+                closing = _CLOSES.match(part.lstrip(" "))
+                if closing and closing[0][0] == self._fence[0] and len(closing[0]) >= len(self._fence):
+                    self._fence = ""
+            elif not self._line and self._blank_before and (opening := _FENCE.match(part)):
+                self._fence = opening[1]
+                inside = True
+        for line in part.splitlines(keepends=True):
+            self._line = (self._line + line)[:80]
+            if line.endswith(("\n", "\r")):
+                self._blank_before = not self._line.strip()
+                self._line = ""
+        return inside
+
     def _addresses(self, part: str) -> str:
-        out: list[str] = []
-        at = 0
+        gone: list[tuple[int, int, str]] = []
         for one in addresses(part):
             reason, host = refusal(one.text, self._policy, self._trusted)
-            if not reason or (one.bare and reason == "its host is not allowed" and not _carries(one)):
+            if one.bare and reason in ("", "its host is not allowed") and not _carries(one):
                 continue
-            self.blocked.append(Blocked("link", host[:100], reason))
-            out += part[at : one.start], defanged(host)
-            at = one.end
+            if one.odd and not one.bare:
+                reason = reason or "it is written in an odd way"
+            if reason:
+                self.blocked.append(Blocked("link", host[:100], reason))
+                gone.append((one.start, one.end, host))
+        out: list[str] = []
+        at = 0
+        for start, end, host in sorted(gone):
+            if start >= at:
+                out += part[at:start], defanged(host)
+            at = max(at, end)
         out.append(part[at:])
         return "".join(out)
 
     def _markup(self, part: str) -> str:
         out: list[str] = []
         at = 0
+        closes = part.rfind(">")
+        # Never closed, it is dropped; but what the answer is put into may close it, and what the cap cut off may go on.
+        unsafe = len(part) >= CAP or bool(_UNSAFE.search(part))
         for found in _OPENS.finditer(part):
-            # Markup that is cut off by the cap could go on with anything.
-            cut = len(part) >= CAP and part.find(">", found.start()) < 0
-            if cut or _is_active(part, found.start()):
+            if (unsafe and found.start() > closes) or _is_active(part, found.start()):
                 self.blocked.append(Blocked("markup", "", "it could run or fetch something"))
                 out += part[at : found.start()], "&lt;"
                 at = found.end()
@@ -166,15 +178,15 @@ class EgressStream:
         return "".join(out)
 
 
-_SPACE: Final = re.compile(r"\s+(?=\S)|\n")
-_WORTH: Final = re.compile(r"[/\\:<&?#`~\x1b\x80-\U0010ffff]|www", re.IGNORECASE)
+_SPACE: Final = re.compile(r"\s+(?=\S)")
+_WORTH: Final = re.compile(r"[/\\:<&?#@`~.\x1b\x80-\U0010ffff]|[wW]{3}")
 
 
 def _last_open(text: str, start: int, end: int) -> int:
     """Give where markup opens in a part that does not close in it; -1 where none does."""
-    for found in _OPENS.finditer(text, start, end):
-        if text.find(">", found.start(), end) < 0:
-            return found.start()
+    closed = text.rfind(">", start, end)
+    for found in _OPENS.finditer(text, max(start, closed), end):
+        return found.start()
     return -1
 
 
@@ -182,19 +194,23 @@ def _is_active(text: str, at: int) -> bool:
     if text.startswith(("<!", "<?"), at):
         return True
     name = _NAME.match(text, at)
-    if name is None or name[1].lower() not in _ACTIVE:
-        # Whatever the name, a handler makes it run.
-        return bool(name and re.match(r"[^>]{0,2000}[\s/\"']on[a-z]{3,30}\s*=", text[name.end() :], re.IGNORECASE))
-    if name[1].lower() not in _PASSIVE:
+    if name is None:
+        return False
+    if name[2].lower() in _ACTIVE:
         return True
     closed = text.find(">", name.end())
-    inside = text[name.end() : closed if closed >= 0 else len(text)]
-    return closed < 0 or not _SAFE_ATTRIBUTES.fullmatch(inside)
+    inside = text[name.end() : max(closed, name.end())]
+    # An attribute without a value neither runs nor fetches anything.
+    return "=" in inside and not _SAFE_ATTRIBUTES.fullmatch(inside)
 
 
 def _carries(one: Address) -> bool:
     """A host without a scheme is a link for few clients: it goes when it carries something."""
-    tail = re.split(r"[/?#]", one.text, maxsplit=1)[-1]
+    if any(len(label) >= 16 and entropy(label) > HIGH_ENTROPY for label in re.split(r"[/.:?#]", one.text)[:-1]):
+        return True
+    _, cut, tail = one.text.partition("/") if "/" in one.text else one.text.partition("?")
+    if not cut:
+        return False
     return bool(re.search(r"[?=]|%[0-9a-fA-F]{2}", one.text)) or any(len(t) >= 16 for t in re.split(r"[/.&_-]", tail))
 
 

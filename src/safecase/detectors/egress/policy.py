@@ -13,11 +13,16 @@ from safecase.vocabulary import Noun
 LONG_TOKEN: Final = 16
 HIGH_ENTROPY: Final = 3.5
 """Bits a character: ordinary words have 2 to 3, keys and encoded text 4 and more."""
+_WITHIN: Final = re.compile(r"https?(?::|%3a)|(?:/|%(?:25)?2f){2}|\\\\", re.IGNORECASE)
+"""Another address within an address, encoded or not."""
 _LEADS_ON: Final = re.compile(
-    r"(?:^|[/?&;#=])(?:url|uri|u|q|to|next|goto|dest(?:ination)?|redirect(?:_?ur[il]|_to)?|return(?:_?to|_?ur[il])?|continue"
-    r"|target|link|out|forward|callback|image|img|src|proxy|fetch|r)(?:=|/)(?:https?:|//|%2f%2f|https?%3a)",
+    r"(?:^|[/?&;#=])(?:url|uri|u|q|to|next|goto|go|dest(?:ination)?|redir(?:ect)?(?:_?ur[il]|_to)?|return(?:_?to|_?ur[il])?"
+    r"|continue|target|link|out|forward|callback|image|img|src|proxy|fetch|exit|away|jump)(?:=|/)(?:[\w-]{1,63}\.){1,6}[a-z]{2,24}"
+    r"(?:[/:?]|$)",
     re.IGNORECASE,
 )
+_WORDS: Final = re.compile(r"(?:[A-Z]?[a-z]{2,20})+[0-9]{0,4}")
+"""Words written together, as in names of classes and pages."""
 _REDIRECTORS: Final = (
     "google.com/url", "bing.com/ck", "youtube.com/redirect", "l.facebook.com/", "lm.facebook.com/", "t.co/", "bit.ly/",
     "tinyurl.com/", "goo.gl/", "is.gd/", "ow.ly/", "buff.ly/", "rebrand.ly/", "cutt.ly/", "lnkd.in/", "t.ly/", "rb.gy/",
@@ -53,33 +58,43 @@ def refusal(url: str, policy: EgressPolicy, trusted: str) -> tuple[str, str]:
 
     `trusted` holds all that the user and the operator said.
     """
-    text = re.sub(r"[\t\n\r]", "", url).replace("\\", "/")
-    scheme, _, rest = text.partition(":")
-    if text.startswith("//"):
-        text = "https:" + text
-    elif scheme.lower() in ("http", "https", "ftp", "ws", "wss"):
-        text = f"{scheme.lower()}://{rest.lstrip('/')}"
-    elif "://" not in text and ":" in text:
-        return f"its scheme is {scheme.lower()[:20]}", scheme.lower()[:20]
-    else:
-        text = text if "://" in text else f"https://{text}"
+    text = _whole(re.sub(r"[\t\n\r]", "", url).replace("\\", "/"))
     try:
         parts = urlsplit(text)
         host = unquote(parts.hostname or "").lower().rstrip(".")
+        port = parts.port
     except ValueError:
         return "it cannot be read", "?"
     if parts.scheme not in ("http", "https", "ws", "wss"):
         return f"its scheme is {parts.scheme[:20]}", host or parts.scheme[:20]
     if not _allowed(host, policy.allowed_hosts):
         return "its host is not allowed", host
-    if parts.username or parts.password:
+    if parts.username is not None or parts.password is not None:
         return "it carries a name before its host", host
-    whole = f"{host}{parts.path}?{parts.query}#{parts.fragment}"
-    if any(_starts(whole, known) for known in (*_REDIRECTORS, *policy.open_redirects)) or _LEADS_ON.search(whole):
+    if not re.fullmatch(r"[a-z0-9.-]+", host) or port == 0:
+        return "its host is written in an odd way", host
+    whole, behind = (
+        f"{host}{parts.path}?{parts.query}",
+        f"{parts.path.removeprefix('/')}?{parts.query}#{parts.fragment}",
+    )
+    known = any(_starts(whole, one) for one in (*_REDIRECTORS, *policy.open_redirects))
+    if known or _WITHIN.search(behind) or _LEADS_ON.search(behind):
         return "it leads on to another address", host
     if url not in trusted and (token := _suspicious(parts, host)):
         return f"it carries {len(token)} signs that look like data", host
     return "", host
+
+
+def _whole(text: str) -> str:
+    """Write an address with its scheme, as browsers complete it."""
+    scheme, _, rest = text.partition(":")
+    if text.startswith("//"):
+        return f"https:{text}"
+    if scheme.lower() in ("http", "https", "ftp", "ws", "wss"):
+        return f"{scheme.lower()}://{rest.lstrip('/')}"
+    if "://" in text or (":" in text and not re.match(r"[\w.-]+:\d{1,5}(?:[/?#]|$)", text)):
+        return text
+    return f"mailto:{text}" if "@" in text.partition("/")[0] else f"https://{text}"
 
 
 def _starts(whole: str, known: str) -> bool:
@@ -101,7 +116,9 @@ def _suspicious(parts: SplitResult, host: str) -> str:
     labels = host.split(".")[:-2]
     tokens = [*labels, *re.split(r"[/?&=#;,.+_\-~:!$'()*@]", unquote(f"{parts.path}/{parts.query}/{parts.fragment}"))]
     for token in tokens:
-        if len(token) >= LONG_TOKEN and (entropy(token) > HIGH_ENTROPY or re.fullmatch(r"[0-9a-fA-F]{16,}", token)):
+        if len(token) < LONG_TOKEN or (len(token) < 3 * LONG_TOKEN and _WORDS.fullmatch(token)):
+            continue
+        if entropy(token) > HIGH_ENTROPY or re.fullmatch(r"[0-9a-fA-F]{16,}", token):
             return token
     spoken = unquote(f"{parts.query} {parts.fragment}")
     # Data need not be encoded: a sentence in a query is as good as a key.
