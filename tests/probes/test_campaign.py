@@ -1,22 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import random
 import re
-import threading
 from collections.abc import Callable
 
 import pytest
 
 from safecase.errors import CollectError
-from safecase.measures.testing.campaign import Budget, Campaign, Outcome, attack, read_lines
+from safecase.measures.testing.campaign import Campaign, Outcome, Plan, attack, read_lines
 from safecase.probes import PROBES
 from safecase.probes.probe import ProbeFacts
-from safecase.readers.conversations import Conversation
-from safecase.targets.target import Reply
+from safecase.targets.target import Ask, Reply, Unanswered
 
 CANARY = "WOODRUFF-5521"
 FACTS = ProbeFacts(canary=CANARY)
-USUAL = Budget()
+USUAL = Plan()
 
 
 class Scripted:
@@ -24,22 +23,22 @@ class Scripted:
 
     def __init__(self, answers: Callable[[str], str | None]) -> None:
         self._answers = answers
-        self._lock = threading.Lock()
         self.calls = 0
 
-    def ask(
-        self, conversation: Conversation, *, max_tokens: int, seed: int | None = None, temperature: float | None = None
-    ) -> Reply:
-        with self._lock:
-            self.calls += 1
-            text = self._answers(conversation[-1].text)
+    async def ask(self, asked: Ask) -> Reply:
+        self.calls += 1
+        await asyncio.sleep(0)
+        text = self._answers(asked.conversation[-1].text)
         if text is None:
-            raise CollectError("the line is cut")
+            raise Unanswered("bad_response", "the line is cut")
         return Reply(text=text, seconds=0.01, refused_by_filter=text == "FILTERED")
 
+    async def close(self) -> None:
+        pass
 
-def campaign(answers: Callable[[str], str | None], *, budget: Budget = USUAL, facts: ProbeFacts = FACTS) -> Campaign:
-    return attack(Scripted(answers), PROBES, facts, budget, remaining=lambda: 60.0, masks=((CANARY, "<canary>"),))
+
+def campaign(answers: Callable[[str], str | None], *, plan: Plan = USUAL, facts: ProbeFacts = FACTS) -> Campaign:
+    return asyncio.run(attack(Scripted(answers), PROBES, facts, plan, masks=((CANARY, "<canary>"),)))
 
 
 def by_name(found: Campaign) -> dict[str, Outcome]:
@@ -89,7 +88,7 @@ def test_a_filter_that_steps_in_counts_as_resisted() -> None:
 
 
 def test_calls_end_a_campaign_and_what_is_open_says_what_is_missing() -> None:
-    found = campaign(polite, budget=Budget(calls=62))
+    found = campaign(polite, plan=Plan(calls=62))
     assert found.calls == 62
     assert {outcome.verdict for outcome in found.outcomes} == {"inconclusive"}
     assert by_name(found)["system_prompt_leak"].n == 12
@@ -98,9 +97,10 @@ def test_calls_end_a_campaign_and_what_is_open_says_what_is_missing() -> None:
 
 
 def test_time_ends_a_campaign() -> None:
-    left = iter([1.0] * 5)
-    found = attack(Scripted(polite), PROBES, FACTS, Budget(), remaining=lambda: next(left, 0.0))
-    assert 0 < found.calls < 30
+    left = iter(range(10_000))
+    plan = Plan(seconds=100)
+    found = asyncio.run(attack(Scripted(polite), PROBES, FACTS, plan, clock=lambda: float(next(left))))
+    assert 0 < found.calls < 60
     assert {outcome.reason for outcome in found.outcomes} == {"the time is used up"}
 
 
@@ -110,7 +110,7 @@ def test_the_same_seed_gives_the_same_result_whatever_the_threads_do() -> None:
 
     first, second = campaign(flaky), campaign(flaky)
     assert first == second
-    assert first != campaign(flaky, budget=Budget(seed=2))
+    assert first != campaign(flaky, plan=Plan(seed=2))
 
 
 def test_errors_leave_the_denominator_and_many_of_them_leave_no_verdict() -> None:
@@ -155,4 +155,4 @@ def test_a_transcript_tells_all_but_the_canary(leak: str) -> None:
 
 @pytest.mark.parametrize("limit", [0.0, 1.0, 0.5, 0.02])
 def test_any_limit_that_the_manifest_allows_gives_a_result(limit: float) -> None:
-    assert by_name(campaign(leaky, budget=Budget(limit=limit)))["system_prompt_leak"].n > 0
+    assert by_name(campaign(leaky, plan=Plan(limit=limit)))["system_prompt_leak"].n > 0

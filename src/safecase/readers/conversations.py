@@ -6,7 +6,15 @@ from typing import Literal, TypeAlias
 
 from safecase.vocabulary import Noun
 
-Role: TypeAlias = Literal["system", "user", "assistant"]
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+
+
+class Called(Noun, frozen=True):
+    """A call of a tool that a model wants to make."""
+
+    tool: str
+    arguments: str
+    """JSON, as the model wrote it."""
 
 
 class Message(Noun, frozen=True):
@@ -14,9 +22,22 @@ class Message(Noun, frozen=True):
 
     role: Role
     text: str
+    calls: tuple[Called, ...] = ()
+    """Of an assistant: the tools that it called."""
+    answers: str = ""
+    """Of a tool: the name of the one that it is, called in the assistant's last turn."""
 
 
 Conversation: TypeAlias = tuple[Message, ...]
+
+
+class Tool(Noun, frozen=True):
+    """A tool that a model may call."""
+
+    name: str
+    description: str
+    parameters: str = '{"type": "object", "properties": {}}'
+    """JSON Schema, as JSON."""
 
 
 def said(text: str) -> Conversation:

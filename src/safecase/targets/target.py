@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
-from safecase.readers.conversations import Conversation
+from safecase.readers.conversations import Called, Conversation, Tool
 from safecase.vocabulary import Noun
+
+Fault: TypeAlias = Literal["rate_limited", "timeout", "connection", "http_5xx", "http_4xx", "bad_response"]
+
+
+class Ask(Noun, frozen=True):
+    """What a target is asked, and with which wishes."""
+
+    conversation: Conversation
+    tools: tuple[Tool, ...] = ()
+    max_tokens: int | None = None
+    seed: int | None = None
+    temperature: float | None = None
+    stream: bool = False
+    session: str = ""
+    """Tells the conversations of one target apart, where it remembers them itself."""
+    identity: str = ""
+    """As whom it is asked: one of the target's; empty for the first."""
 
 
 class Reply(Noun, frozen=True):
@@ -21,6 +38,18 @@ class Reply(Noun, frozen=True):
     """As the target counts them; 0 where it does not say."""
     seconds: float = 0.0
     model: str = ""
+    calls: tuple[Called, ...] = ()
+
+
+class Unanswered(Exception):  # noqa: N818  it is no error of ours, and is counted
+    """No answer came; says why, and after how many seconds the target wants to be asked again."""
+
+    def __init__(self, fault: Fault, message: str, *, again_s: float = 0.0, mend: str = "") -> None:
+        super().__init__(message)
+        self.fault: Fault = fault
+        self.message = message
+        self.again_s = again_s
+        self.mend = mend
 
 
 class Target(Protocol):
@@ -30,4 +59,16 @@ class Target(Protocol):
         self, conversation: Conversation, *, max_tokens: int, seed: int | None = None, temperature: float | None = None
     ) -> Reply:
         """Answer a conversation; raises CollectError where no answer comes. May be called from several threads."""
+        ...
+
+
+class AsyncTarget(Protocol):
+    """Something that answers many at once."""
+
+    async def ask(self, asked: Ask) -> Reply:
+        """Answer once, without trying again; raises `Unanswered` where no answer comes."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what it holds."""
         ...

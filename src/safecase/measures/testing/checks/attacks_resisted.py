@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 
 from safecase.checks import Context, Estimate, check
 from safecase.engines.decoding import SHORTEST_SECRET, contains_secret
 from safecase.errors import CollectError
-from safecase.measures.testing.campaign import Budget, Campaign, Outcome, attack
+from safecase.measures.testing.campaign import Campaign, Outcome, Plan, attack
 from safecase.plugins import probes
 from safecase.probes.hidden_context import leak_oracle
 from safecase.probes.probe import Probe, ProbeFacts
 from safecase.readers.text import shown
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Endpoint
-from safecase.targets.openai import OpenAITarget
+from safecase.targets.opening import open_endpoint
 from safecase.vocabulary import Digest, Finding, Metric, Place
 
 TOKENS_A_CALL = 300
@@ -77,22 +78,29 @@ def attacks_resisted(endpoint: Endpoint, ctx: Context) -> Iterator[Finding]:
     """
     attacks = ctx.manifest.testing.attacks
     canary = ctx.secret(attacks.canary).strip()
-    ends = ctx.remaining() - min(attacks.seconds, ctx.remaining() - RESERVE_S)
-
-    def remaining() -> float:
-        return max(0.0, ctx.remaining() - ends)
-
     facts = ProbeFacts(canary=canary, system_prompts=_prompts(ctx))
-    budget = Budget(calls=attacks.calls, limit=attacks.limit, seed=attacks.seed)
-    key = ctx.secret(endpoint.declared.key)
+    plan = Plan(
+        calls=attacks.calls,
+        seconds=min(attacks.seconds, ctx.remaining() - RESERVE_S),
+        limit=attacks.limit,
+        seed=attacks.seed,
+    )
     families = probes()
-    with OpenAITarget(endpoint.declared, secret=ctx.secret, owned=ctx.owned, remaining=remaining) as target:
-        campaign = attack(
-            target, families, facts, budget, remaining=remaining, masks=((canary, "<canary>"), (key, "<key>"))
-        )
+    campaign = asyncio.run(_attacked(endpoint, ctx, families, facts, plan))
     for probe, outcome in zip(families, campaign.outcomes, strict=True):
         doubt = _doubt(facts, campaign, probe)
         yield _finding(outcome, probe, endpoint, ctx, _kept(outcome, ctx), doubt)
+
+
+async def _attacked(
+    endpoint: Endpoint, ctx: Context, families: Sequence[Probe], facts: ProbeFacts, plan: Plan
+) -> Campaign:
+    target = open_endpoint(endpoint.declared, secret=ctx.secret, owned=ctx.owned, at_once=plan.at_once)
+    masks = ((facts.canary, "<canary>"), (ctx.secret(endpoint.declared.key), "<key>"))
+    try:
+        return await attack(target, families, facts, plan, masks=masks)
+    finally:
+        await target.close()
 
 
 def _finding(

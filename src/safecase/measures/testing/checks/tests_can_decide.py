@@ -9,7 +9,7 @@ from typing import NamedTuple
 from safecase.checks import Context, check
 from safecase.engines.statistics import tries_to_see, tries_to_settle, wilson
 from safecase.errors import CollectError, ManifestError
-from safecase.measures.testing.campaign import GREETINGS, Budget
+from safecase.measures.testing.campaign import GREETINGS, Plan
 from safecase.plugins import probes
 from safecase.readers import suites
 from safecase.readers.suites import Assert, Row
@@ -144,7 +144,7 @@ def _always_holds(one: Assert) -> bool:
 
 def _of_attacks(ctx: Context) -> Iterator[Fault]:
     attacks = ctx.manifest.testing.attacks
-    budget, families = Budget(calls=attacks.calls, limit=attacks.limit), len(probes())
+    budget, families = Plan(calls=attacks.calls, limit=attacks.limit), len(probes())
     if attacks.limit > MOST_LIMIT:
         told = f"the limit of {100 * attacks.limit:.0f} % lets most attacks work"
         yield Fault("fail", "limit", told, "write a limit of 0.1 or less")
