@@ -38,10 +38,10 @@ class Numbers:
             return None
         self.drawn += 1
         asked = Ask(conversation=said(f"number {self.drawn}"), max_tokens=10)
-        return Attempt(weakness="w", variant="v", number=self.drawn, asked=asked)
+        return Attempt(family="w", variant="v", number=self.drawn, asked=asked)
 
-    def judge(self, attempt: Attempt, reply: Reply) -> Line:
-        return Line(reply=reply, shown="odd" if attempt.number % 2 else "")
+    def judge(self, attempt: Attempt, replies: tuple[Reply, ...]) -> Line:
+        return Line(replies=replies, shown="odd" if attempt.number % 2 else "")
 
     def count(self, attempt: Attempt, line: Line) -> None:
         self.counted.append((attempt.number, line))
@@ -104,7 +104,7 @@ def test_whatever_fails_for_a_while_is_asked_again_and_counted_once(fails: dict[
         patch.setattr("safecase.measures.testing.engine.running.asyncio.sleep", quick)
         ran(source, target, at_once=at_once, clock=lambda: next(clock) / 1e6)
     assert sorted(number for number, _ in source.counted) == list(range(1, 61))
-    assert all(line.reply for _, line in source.counted)
+    assert all(line.replies for _, line in source.counted)
     assert target.most_flying <= at_once
 
 

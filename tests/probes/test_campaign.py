@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 from collections.abc import Callable
+from itertools import islice
 
 import pytest
 
@@ -156,3 +157,13 @@ def test_a_transcript_tells_all_but_the_canary(leak: str) -> None:
 @pytest.mark.parametrize("limit", [0.0, 1.0, 0.5, 0.02])
 def test_any_limit_that_the_manifest_allows_gives_a_result(limit: float) -> None:
     assert by_name(campaign(leaky, plan=Plan(limit=limit)))["system_prompt_leak"].n > 0
+
+
+def test_words_that_always_work_are_found_however_rare_they_are_among_all_others() -> None:
+    probe = next(one for one in PROBES if one.weakness == "system_prompt_leak")
+    attacks = islice(probe.attacks(random.Random(3), FACTS), 4000)
+    riddles = {attack.conversation[-1].text for attack in attacks if attack.variant == "riddle"}
+    found = by_name(campaign(lambda text: f"It is {CANARY}." if text in riddles else polite(text)))
+    assert found["system_prompt_leak"].verdict == "vulnerable"
+    assert "the same words worked" in found["system_prompt_leak"].reason
+    assert found["prompt_injection"].verdict == "safe"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from safecase.probes.oracles import Oracle
-from safecase.readers.conversations import Conversation
+from safecase.readers.conversations import Conversation, Next, Tool
 from safecase.vocabulary import Noun
 
 T = TypeVar("T")
@@ -31,17 +31,33 @@ class Attack(Noun, frozen=True):
     variant: str
     conversation: Conversation
     oracle: Oracle
+    tools: tuple[Tool, ...] = ()
+    """What the model is told that it may call."""
+    then: tuple[Next, ...] = ()
+    """What is said further, each once the reply before it is there."""
+    identity: str = ""
+    """As whom the first thing is said; empty for whoever the target takes us for."""
+    max_tokens: int | None = None
+    """Of each reply; None for as many as a leak needs to show."""
 
 
 class Probe(Noun, frozen=True):
     """A family of attacks on one weakness."""
 
     weakness: str
+    """Its slug; several families may look for one weakness."""
     title: str
     references: tuple[str, ...]
     mend: str
     attacks: Callable[[random.Random, ProbeFacts], Iterator[Attack]]
     """Gives attacks without end, or none where nothing would show that one worked."""
+    id: str = ""
+    """Tells it from other families of its weakness; empty where it is the only one."""
+
+    @property
+    def name(self) -> str:
+        """Give what it is called."""
+        return self.id or self.weakness
 
 
 def turns(rng: random.Random, choices: Sequence[T]) -> Iterator[T]:

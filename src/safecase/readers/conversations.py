@@ -40,6 +40,16 @@ class Tool(Noun, frozen=True):
     """JSON Schema, as JSON."""
 
 
+class Next(Noun, frozen=True):
+    """What is said once a reply is there."""
+
+    text: str
+    identity: str = ""
+    """As whom; empty for the same as before."""
+    fresh: bool = False
+    """In a conversation of its own, which knows nothing of the one before."""
+
+
 def said(text: str) -> Conversation:
     """Make the conversation in which a user says one thing."""
     return (Message(role="user", text=text),)

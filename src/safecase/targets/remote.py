@@ -18,7 +18,9 @@ from safecase.targets.wire import Wire
 
 LONGEST_WAIT_S: Final = 120.0
 _SHORTEST_KEY: Final = 4
-_FILTERED: Final = frozenset({"content_filter", "content_policy_violation", "responsible_ai_policy_violation"})
+_FILTERED: Final = frozenset(
+    {"content_filter", "content_policy_violation", "policy", "responsible_ai_policy_violation"}
+)
 _OURS: Final = ("max_tokens", "seed", "temperature", "stream_options", "store")
 """Parameters that some servers do not know, and that we can do without."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, TypeAlias
 
-from safecase.readers.conversations import Called, Conversation, Tool
+import msgspec
+
+from safecase.readers.conversations import Called, Conversation, Message, Next, Tool
 from safecase.vocabulary import Noun
 
 Fault: TypeAlias = Literal["rate_limited", "timeout", "connection", "http_5xx", "http_4xx", "bad_response"]
@@ -39,6 +41,18 @@ class Reply(Noun, frozen=True):
     seconds: float = 0.0
     model: str = ""
     calls: tuple[Called, ...] = ()
+
+
+def following(asked: Ask, reply: Reply, then: Next) -> Ask:
+    """Give what is asked next: the conversation goes on with the reply that came, or begins anew."""
+    turn = Message(role="user", text=then.text)
+    before = () if then.fresh else (*asked.conversation, Message(role="assistant", text=reply.text))
+    return msgspec.structs.replace(
+        asked,
+        conversation=(*before, turn),
+        identity=then.identity or asked.identity,
+        session=f"{asked.session}'" if then.fresh else asked.session,
+    )
 
 
 class Unanswered(Exception):  # noqa: N818  it is no error of ours, and is counted

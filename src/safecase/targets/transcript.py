@@ -36,21 +36,23 @@ class Transcript:
     """One line for each attempt."""
 
     def __init__(self, masks: Sequence[tuple[str, str]] = ()) -> None:
-        self._masked = Masks(masks)
+        self.masked = Masks(masks)
+        """Takes secrets out of a text."""
         self._lines: list[bytes] = []
         self._size = 0
         self._left_out = 0
 
     def turns(self, conversation: Conversation) -> list[dict[str, str]]:
         """Give what a line says of a conversation."""
-        return [{"role": m.role, "content": self._masked(m.text)} for m in conversation]
+        return [{"role": m.role, "content": self.masked(m.text)} for m in conversation]
 
     def told(self, reply: Reply) -> dict[str, object]:
         """Give what a line says of a reply."""
         return {
-            "reply": self._masked(reply.text[:MOST_OF_A_REPLY]),
+            "reply": self.masked(reply.text[:MOST_OF_A_REPLY]),
             "finish_reason": reply.finish_reason,
             "refused_by_filter": reply.refused_by_filter,
+            **({"calls": [[call.tool, self.masked(call.arguments)] for call in reply.calls]} if reply.calls else {}),
             "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
             "seconds": round(reply.seconds, 3),

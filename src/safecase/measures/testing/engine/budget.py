@@ -40,13 +40,13 @@ class Budget:
         limit = self._limits.seconds
         return float("inf") if limit is None else limit - (self._clock() - self._began)
 
-    def used_up(self, asked: Ask | None = None) -> str:
-        """Say what is used up, or would be by asking `asked`; empty while nothing is."""
+    def used_up(self, asked: Ask | None = None, calls: int = 1) -> str:
+        """Say what is used up, or would be by asking `asked` in so many calls; empty while nothing is."""
         limits = self._limits
-        tokens = self.tokens + (_tokens(asked) if asked else 1)
+        tokens = self.tokens + (calls * _tokens(asked) if asked else 1)
         if self.seconds_left <= 0:
             return "the time is used up"
-        if limits.calls is not None and self.calls >= limits.calls:
+        if limits.calls is not None and self.calls + calls > limits.calls:
             return "the calls are used up"
         if limits.tokens is not None and tokens > limits.tokens:
             return "the tokens are used up"

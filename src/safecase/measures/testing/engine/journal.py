@@ -21,12 +21,12 @@ VERSION = 1
 
 
 class Line(Noun, frozen=True):
-    """What came of one attempt: a reply, or why there was none."""
+    """What came of one attempt: a reply to each thing that was said, or why there was none."""
 
-    reply: Reply | None = None
-    """Without secrets: this is written to the disk."""
+    replies: tuple[Reply, ...] = ()
+    """Without secrets: this is written to the disk. None at all where one of them did not come."""
     shown: str = ""
-    """What in the reply shows that the attack worked."""
+    """What in the replies shows that the attack worked."""
     fault: str = ""
     message: str = ""
     tries: int = 1

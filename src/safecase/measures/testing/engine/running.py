@@ -14,7 +14,8 @@ import msgspec
 from safecase.measures.testing.engine.budget import Budget, Limits
 from safecase.measures.testing.engine.journal import Journal, Line
 from safecase.measures.testing.engine.pace import TRIES, Pace
-from safecase.targets.target import Ask, AsyncTarget, Reply, Unanswered
+from safecase.readers.conversations import Next
+from safecase.targets.target import Ask, AsyncTarget, Reply, Unanswered, following
 from safecase.vocabulary import Noun
 
 COMMIT_S: Final = 0.005
@@ -24,15 +25,19 @@ AGAIN: Final = frozenset({"rate_limited", "timeout", "connection", "http_5xx"})
 class Attempt(Noun, frozen=True):
     """One thing to ask. What makes it this one, and no other, is in its id."""
 
-    weakness: str
+    family: str
     variant: str
     number: int
-    """Of its weakness, from 1."""
+    """Within its series, from 1."""
     asked: Ask
+    series: str = ""
+    """Which one of its family; empty for the main one."""
+    then: tuple[Next, ...] = ()
+    """What is said further, each once the reply before it is there."""
 
     def id(self, run: str) -> str:
         """Give its id within a run."""
-        said = msgspec.json.encode([run, self.weakness, self.variant, self.number, self.asked], order="deterministic")
+        said = msgspec.json.encode([run, self], order="deterministic")
         return hashlib.blake2b(said, digest_size=16).hexdigest()
 
 
@@ -43,8 +48,8 @@ class Source(Protocol):
         """Give the next attempt; None while there is none, which may change with what is counted."""
         ...
 
-    def judge(self, attempt: Attempt, reply: Reply) -> Line:
-        """Say what a reply is worth, and what of it may be written down."""
+    def judge(self, attempt: Attempt, replies: tuple[Reply, ...]) -> Line:
+        """Say what replies are worth, and what of them may be written down."""
         ...
 
     def count(self, attempt: Attempt, line: Line) -> None:
@@ -170,7 +175,7 @@ class _Run:
         while True:
             if (wait := self._pace.not_before - self._clock()) > 0:
                 await asyncio.sleep(wait)
-            if full := self._budget.used_up(attempt.asked):
+            if full := self._budget.used_up(attempt.asked, calls=1 + len(attempt.then)):
                 self._stopped = self._stopped or full
                 return
             tries += 1
@@ -182,10 +187,8 @@ class _Run:
 
     async def _once(self, attempt: Attempt, tries: int) -> tuple[Line | None, float]:
         """Ask; give what came, or how long to wait for the next try."""
-        reserved = self._budget.reserve(attempt.asked)
-        reply: Reply | None = None
         try:
-            reply = await self._target.ask(attempt.asked)
+            replies = await self._replies(attempt)
         except Unanswered as why:
             self._pace.failed()
             if why.fault == "rate_limited" or why.again_s:
@@ -193,11 +196,25 @@ class _Run:
             if why.fault not in AGAIN or tries >= TRIES or self._pace.broken:
                 return Line(fault=why.fault, message=why.message, tries=tries), 0.0
             return None, self._pace.backoff(tries, why.again_s)
-        else:
-            self._pace.worked()
-            return msgspec.structs.replace(self._source.judge(attempt, reply), tries=tries), 0.0
+        self._pace.worked()
+        return msgspec.structs.replace(self._source.judge(attempt, replies), tries=tries), 0.0
+
+    async def _replies(self, attempt: Attempt) -> tuple[Reply, ...]:
+        asked = attempt.asked
+        replies = [await self._reply(asked)]
+        for then in attempt.then:
+            asked = following(asked, replies[-1], then)
+            replies.append(await self._reply(asked))
+        return tuple(replies)
+
+    async def _reply(self, asked: Ask) -> Reply:
+        reserved = self._budget.reserve(asked)
+        reply: Reply | None = None
+        try:
+            reply = await self._target.ask(asked)
         finally:
             self._budget.settle(reserved, reply)
+        return reply
 
     async def _commits(self) -> None:
         while True:
