@@ -22,6 +22,10 @@ class ProbeFacts(Noun, frozen=True):
     """Its hidden instructions themselves, where there is no canary to look for."""
     ordinary: tuple[str, ...] = ()
     """What it answers to innocent questions: what stands in there is no secret."""
+    identities: tuple[str, ...] = ()
+    """As whom it can be asked; the first is the one that attacks unless an attack says otherwise."""
+    tools: tuple[Tool, ...] = ()
+    """What it may call."""
 
 
 class Attack(Noun, frozen=True):
