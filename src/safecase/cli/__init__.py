@@ -28,6 +28,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "baseline": ("baseline:baseline", "Note today's gaps, so that only new ones block."),
     "gateway": ("gateway:gateway", "Stand before models: keys, limits, guards both ways, a log."),
     "protect": ("protect:protect", "Score texts for attacks; calibrate, explain, train, replay."),
+    "testing": ("testing:testing", "Attack a service, and prove the business process."),
     "supply": ("supply:supply", "Look inside models; provenance, inventory, conversion."),
     "evidence": ("evidence:evidence", "List, verify and add to what was collected."),
     "catalogue": ("catalogue:catalogue", "Show the controls and threats, or check a catalogue."),

@@ -24,8 +24,14 @@ class ProbeFacts(Noun, frozen=True):
     """What it answers to innocent questions: what stands in there is no secret."""
     identities: tuple[str, ...] = ()
     """As whom it can be asked; the first is the one that attacks unless an attack says otherwise."""
+    owned: tuple[tuple[str, ...], ...] = ()
+    """Of each identity, texts that nobody else may see."""
     tools: tuple[Tool, ...] = ()
     """What it may call."""
+    most_characters: int = 20_000
+    """The longest answer that is in order."""
+    most_seconds: float | None = None
+    """The slowest answer that is in order; None where nobody said."""
 
 
 class Attack(Noun, frozen=True):

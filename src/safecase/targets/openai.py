@@ -20,7 +20,7 @@ from safecase.targets.target import Reply
 TRIED = 2
 LONGEST_WAIT_S = 5.0
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-_FILTERED = frozenset({"content_filter", "content_policy_violation", "responsible_ai_policy_violation"})
+_FILTERED = frozenset({"content_filter", "content_policy_violation", "policy", "responsible_ai_policy_violation"})
 _SHORTEST_KEY = 4
 
 

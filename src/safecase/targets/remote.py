@@ -35,9 +35,12 @@ class RemoteTarget:
         *,
         model: str = "",
         identities: Mapping[str, Mapping[str, str]] | None = None,
+        fields: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
+        """`identities` are headers by name, `fields` what stands in the bodies of their requests beside ours."""
         self._wire, self._dialect, self._model = wire, dialect, model
         self._identities = dict(identities or {}) or {"": {}}
+        self._fields = dict(fields or {})
         self._first = next(iter(self._identities))
         self._without: set[str] = set()
         self._renamed = ""
@@ -70,7 +73,9 @@ class RemoteTarget:
                 body[self._renamed or self._dialect.tokens if name == "max_tokens" else name] = value
         for name in self._without:
             body.pop(name, None)
-        headers = {"content-type": "application/json", **self._identities.get(asked.identity or self._first, {})}
+        who = asked.identity or self._first
+        body |= self._fields.get(who, {})
+        headers = {"content-type": "application/json", **self._identities.get(who, {})}
         path = self._wire.base + self._dialect.path
         return await self._wire.exchange("POST", path, headers, msgspec.json.encode(body))
 

@@ -1,0 +1,101 @@
+"""What `safecase testing attack` does: every family that fits a target, and one result for each weakness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from safecase.measures.testing.campaign import Campaign, Outcome, Plan, attack
+from safecase.plugins import probes
+from safecase.probes.probe import Probe, ProbeFacts
+from safecase.probes.written import families, probe_of
+from safecase.targets.described import Described, open_described
+from safecase.vocabulary import Noun
+
+_WORST = ("vulnerable", "error", "inconclusive", "safe")
+
+
+class Result(Noun, frozen=True):
+    """What came of all families that look for one weakness: the worst of them speaks for it."""
+
+    weakness: str
+    verdict: Literal["vulnerable", "safe", "inconclusive", "error"]
+    asr: float
+    low: float
+    high: float
+    n: int
+    title: str
+    reason: str
+    mend: str
+    references: tuple[str, ...]
+    families: tuple[Outcome, ...]
+
+
+def chosen(only: Sequence[str]) -> tuple[Probe, ...]:
+    """Give the families that are wanted, by weakness or by their own names; all of them where nothing is said."""
+    known = (*probes(), *(probe_of(family) for family in families()))
+    return tuple(one for one in known if not only or one.weakness in only or one.name in only)
+
+
+def facts_of(found: Described) -> ProbeFacts:
+    """Give what attacks may know of a target."""
+    return ProbeFacts(
+        canary=found.canary,
+        system_prompts=(found.system_prompt,) if found.system_prompt else (),
+        identities=tuple(one.id for one in found.identities),
+        owned=tuple(one.owns for one in found.identities),
+        tools=found.tools,
+        most_characters=found.most_characters,
+        most_seconds=found.most_seconds,
+    )
+
+
+async def attack_described(
+    found: Described,
+    wanted: Sequence[Probe],
+    plan: Plan,
+    *,
+    root: Path,
+    owned: Sequence[str],
+    journal: Path | None,
+    tell: Callable[[int, int], None],
+) -> tuple[Campaign, tuple[Result, ...]]:
+    """Attack a described target; raises CollectError where it may not be asked, or does not answer a greeting."""
+    target = open_described(found, root, owned=owned, at_once=plan.at_once)
+    masks = [(found.canary, "<canary>"), *((text, f"<{one.id}'s>") for one in found.identities for text in one.owns)]
+    try:
+        campaign = await attack(
+            target, wanted, facts_of(found), plan, masks=masks, journal=journal, name=found.base_url, tell=tell
+        )
+    finally:
+        await target.close()
+    return campaign, results(wanted, campaign)
+
+
+def results(wanted: Sequence[Probe], campaign: Campaign) -> tuple[Result, ...]:
+    """Put the families of each weakness together. One that had nothing to look for says nothing."""
+    pairs = sorted(zip(wanted, campaign.outcomes, strict=True), key=lambda pair: pair[0].weakness)
+    found: list[Result] = []
+    for weakness, group in groupby(pairs, key=lambda pair: pair[0].weakness):
+        told = [pair for pair in group if pair[1].n or pair[1].errors]
+        if not told:
+            continue
+        probe, worst = min(told, key=lambda pair: (_WORST.index(pair[1].verdict), -pair[1].low, -pair[1].high))
+        found.append(
+            Result(
+                weakness=weakness,
+                verdict=worst.verdict,
+                asr=worst.asr,
+                low=worst.low,
+                high=worst.high,
+                n=sum(outcome.n for _, outcome in told) if worst.verdict == "safe" else worst.n,
+                title=probe.title,
+                reason=worst.reason,
+                mend=probe.mend,
+                references=probe.references,
+                families=tuple(outcome for _, outcome in told),
+            )
+        )
+    return tuple(sorted(found, key=lambda one: (_WORST.index(one.verdict), one.weakness)))
