@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -35,7 +36,9 @@ class Running(NamedTuple):
 
     def call(self, method: str, path: str, value: Any = None, *, key: str | None = None) -> Reply:
         host = self.stage.environment["SAFECASE_DEMO_URL"].split("/")[2]
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
         connection = http.client.HTTPConnection(host, timeout=30)
         try:
             connection.request(method, path, None if value is None else json.dumps(value), headers)
@@ -51,8 +54,12 @@ class Running(NamedTuple):
 
 
 @contextmanager
-def running(folder: Path, *, hardened: bool) -> Iterator[Running]:
+def running(folder: Path, *, hardened: bool, gateway: bool = True) -> Iterator[Running]:
+    """Start a variant; without a gateway the bot itself is asked, as its own tests want it."""
     service = materialise(folder, hardened=hardened, today=TODAY)
+    if not gateway:
+        manifest = service / "safecase.yaml"
+        manifest.write_text(re.sub(r"(?ms)^protection:.*?\n\n", "", manifest.read_text("utf-8")), "utf-8")
     with Stage(service) as stage:
         yield Running(stage, service)
 
@@ -69,7 +76,7 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[boo
         def start(hardened: bool) -> Running:
             if hardened not in started:
                 folder = tmp_path_factory.mktemp("service")
-                started[hardened] = stack.enter_context(running(folder, hardened=hardened))
+                started[hardened] = stack.enter_context(running(folder, hardened=hardened, gateway=False))
             return started[hardened]
 
         yield start

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from safecase.demo import loopback, model
+from safecase.demo import gate, loopback, model
 from safecase.demo.children import Child
 from safecase.demo.stage import Stage, materialise
 from safecase.errors import CollectError
@@ -35,6 +35,12 @@ with Stage(Path(sys.argv[1])) as stage:
         print(child, flush=True)
     sys.stdin.read()
 """
+
+
+@pytest.fixture
+def hardened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(model, "runtime_is_here", lambda: False)
+    return materialise(tmp_path / "hardened", hardened=True, today=TODAY)
 
 
 @pytest.fixture
@@ -110,6 +116,26 @@ def test_nothing_is_left_when_the_assessment_is_interrupted(service: Path) -> No
     with pytest.raises(KeyboardInterrupt), stage:
         raise KeyboardInterrupt
     assert all(map(gone, stage.processes))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_the_gateway_ends_with_its_parent_too(hardened: Path, how: signal.Signals) -> None:
+    parent, processes = start_parent(hardened, "plain")
+    with parent:
+        assert len(processes) == 3
+        parent.send_signal(how)
+        parent.wait(10)
+        assert all_gone_soon(processes)
+
+
+def test_without_a_gateway_the_bot_is_asked_itself_and_the_case_says_so(
+    hardened: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "PROGRAM", "safecase.no_such_program")
+    with Stage(hardened) as stage:
+        assert len(stage.processes) == 2
+        assert stage.notes[-1].startswith("No gateway stands before the bot: no key of the gateway could be made")
+        assert not stage.environment["SAFECASE_DEMO_KEY"].startswith("sk-sc-")
 
 
 def test_two_stages_do_not_meet(service: Path) -> None:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from safecase.cli.protect_score import FPR, STAGE
+
+if TYPE_CHECKING:
+    from safecase.detectors.injection import Stage
 
 
 @click.command()
@@ -16,18 +22,17 @@ import click
     type=click.Path(path_type=Path, dir_okay=False),
     help="JSON lines with text: your own traffic, looked through. May be repeated.",
 )
-@click.option(
-    "--fpr", type=click.FloatRange(0.0001, 0.2), default=0.01, show_default=True, help="Rate of false alarms."
-)
+@FPR
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("calibration.json"), show_default=True
 )
-def calibrate(files: tuple[Path, ...], fpr: float, out: Path) -> None:
+@STAGE
+def calibrate(files: tuple[Path, ...], fpr: float, out: Path, stage: Stage) -> None:
     """Find the threshold at which so many of your own benign texts would be flagged, and write it down.
 
     It is the conformal quantile: a new text of the same kind lies above it with that probability at the most. At least
-    3 / fpr texts are asked for. The file holds the threshold and a digest of the scores, no text; name it under
-    guards.injection.calibration.
+    3 / fpr texts are asked for. The file holds the threshold and a digest of the scores, no text, and counts for the
+    stages that it was found with; name it under guards.injection.calibration.
 
     \b
     Examples:
@@ -38,21 +43,21 @@ def calibrate(files: tuple[Path, ...], fpr: float, out: Path) -> None:
 
     from safecase.cli import console
     from safecase.cli.protect_score import lines_of
-    from safecase.detectors.injection import score
+    from safecase.detectors.injection import stages
     from safecase.detectors.injection.calibration import calibrate as find
-    from safecase.detectors.injection.weights import shipped
     from safecase.errors import UsageError
 
+    taken = stages(stage)
     scores: list[float] = []
     with console.counting() as step:
         for name, number, line in lines_of(files):
             try:
                 text = msgspec.json.decode(line)["text"]
-                scores.append(score(text).score)
+                scores.append(taken.score(text).score)
             except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as why:
                 raise UsageError(f"{name}, line {number}: no object with a text", mend='{"text": "…"}') from why
             step(f"{len(scores)} texts")
-    found = find(scores, fpr, shipped().stored.version)
+    found = find(scores, fpr, taken.version)
     out.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     console.result(
         f"threshold {found.threshold:.3f}: of {found.n} texts {100 * found.low:.2g} to {100 * found.high:.2g} % "

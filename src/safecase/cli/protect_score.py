@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from safecase.detectors.injection import Stage, Stages
 
 FPR = click.option(
     "--fpr", type=click.FloatRange(0.0001, 0.2), default=0.01, show_default=True, help="Rate of false alarms."
@@ -15,6 +18,13 @@ FPR = click.option(
 THRESHOLD = click.option("--threshold", type=float, help="The score that is too high; overrides --fpr.")
 CALIBRATION = click.option(
     "--calibration", type=click.Path(path_type=Path, dir_okay=False), help="What `protect calibrate` wrote."
+)
+STAGE = click.option(
+    "--stage",
+    type=click.Choice(["auto", "first", "both"]),
+    default="auto",
+    show_default=True,
+    help="both needs safecase[guard-ml]; auto takes it where it is installed.",
 )
 MOST_LINE = 10_000_000
 
@@ -25,13 +35,18 @@ MOST_LINE = 10_000_000
 @click.option(
     "--format", "form", type=click.Choice(["text", "jsonl"]), default="text", help="jsonl reads and writes JSON lines."
 )
-@click.option(
-    "--fpr", type=click.FloatRange(0.0001, 0.2), default=0.01, show_default=True, help="Rate of false alarms."
-)
+@FPR
 @THRESHOLD
 @CALIBRATION
+@STAGE
 def score(
-    files: tuple[Path, ...], standard: bool, form: str, fpr: float, threshold: float | None, calibration: Path | None
+    files: tuple[Path, ...],
+    standard: bool,
+    form: str,
+    fpr: float,
+    threshold: float | None,
+    calibration: Path | None,
+    stage: Stage,
 ) -> int:
     """Score texts: the higher, the more a text looks like an attack on the model that reads it.
 
@@ -49,10 +64,12 @@ def score(
     import msgspec
 
     from safecase.cli import console
-    from safecase.detectors.injection import score as look
+    from safecase.detectors.injection import stages
     from safecase.readers.text import shown
 
-    limit = threshold_of(fpr, threshold, calibration)
+    taken = stages(stage)
+    look = taken.score
+    limit = threshold_of(taken, fpr, threshold, calibration)
     flagged = False
     if form == "jsonl":
         for row in _rows(files):
@@ -112,14 +129,13 @@ def explain(text: str | None, form: str) -> None:
     console.result("\n".join(lines) + "\n")
 
 
-def threshold_of(fpr: float, threshold: float | None, calibration: Path | None) -> float:
+def threshold_of(taken: Stages, fpr: float, threshold: float | None, calibration: Path | None) -> float:
     """Give the threshold that is asked for: one's own, a calibration's, or the shipped one for a rate."""
-    from safecase.detectors.injection import threshold_for
     from safecase.detectors.injection.calibration import read_calibration
 
     if threshold is not None:
         return threshold
-    return read_calibration(calibration).threshold if calibration else threshold_for(fpr)
+    return read_calibration(calibration, taken.version).threshold if calibration else taken.threshold(fpr)
 
 
 def lines_of(files: tuple[Path, ...]) -> Iterator[tuple[str, int, bytes]]:

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from types import FrameType
-from typing import IO, Any
+from typing import IO
 
 from safecase.errors import CollectError
 from safecase.readers.text import shown
@@ -132,8 +132,21 @@ def live_with_parent(parent: int) -> None:
     os._exit(0)
 
 
+def end_with_parent(parent: int) -> None:
+    """End this process, as SIGTERM does, once its parent is gone: for a program of others in the main thread."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(PARENT_SECONDS) and os.getppid() == parent:
+            continue
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=_wait_for_end, args=(done,), daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _wait_for_end(done: threading.Event) -> None:
-    stream: Any = sys.stdin.buffer  # a BufferedReader at run time; typed as BinaryIO without read1
-    while stream.read1(1024):
+    # Not sys.stdin: Python could not end while a thread waits inside of it.
+    while os.read(0, 1024):
         continue
     done.set()

@@ -1,18 +1,20 @@
-"""The demo's service, running: its language model and its bot as processes on loopback, gone when the stage closes."""
+"""The demo's service, running: model, bot and gateway as processes on loopback, gone when the stage closes."""
 
 from __future__ import annotations
 
 import secrets
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from safecase.demo import loopback, model
+from safecase.demo import gate, loopback, model
 from safecase.demo.children import START_SECONDS, Child
 from safecase.demo.folder import materialise
 from safecase.errors import CollectError
+from safecase.service import read
 
 __all__ = ["Stage", "materialise"]
 
@@ -21,10 +23,11 @@ HEALTH_SECONDS = 2.0
 
 
 class Stage:
-    """Starts the model and the bot of a service folder, and stops both, whatever happens in between.
+    """Starts the model and the bot of a service folder, and stops all, whatever happens in between.
 
-    `environment` is what the service's manifest refers to; `model_name` says what answers, `notes` what a reader of
-    the case must know of it.
+    Where the folder's manifest says `protection.gateway`, clients reach the bot by a gateway only. `environment`
+    is what the service's manifest refers to; `model_name` says what answers, `notes` what a reader of the case must
+    know of it.
     """
 
     def __init__(self, folder: Path, *, offline: bool = False, say: Callable[[str], None] = lambda _: None) -> None:
@@ -55,14 +58,47 @@ class Stage:
                 "SAFECASE_DEMO_CANARY": code,
             }
             self.processes = (brain.process.pid, bot.process.pid)
+            manifest = read.find(self._folder)
+            if read.read(manifest).manifest.protection.gateway:
+                self._put_behind_gateway(manifest, children)
             self._children = children.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop both, the bot first."""
+        """Stop all, what was started last first."""
         self._children.close()
+
+    def _put_behind_gateway(self, manifest: Path, children: ExitStack) -> None:
+        """Start a gateway before the bot; from then on the environment knows the gateway only.
+
+        Without the extra there is none: then the case says so, and its checks find none in the path.
+        """
+        keys = Path(children.enter_context(tempfile.TemporaryDirectory())) / "keys.db"
+        environment = {
+            # Without vowels it holds none of the words for which the gateway refuses a secret.
+            "SAFECASE_GATEWAY_SECRET": "".join(secrets.choice("BCDFGHJKLMNPQRSTVWXYZ") for _ in range(48)),
+            "SAFECASE_DEMO_CANARY": self.environment["SAFECASE_DEMO_CANARY"],
+            "HALBRAD_API_KEY": self.environment["SAFECASE_DEMO_KEY"],
+        }
+        arguments = ["--service", str(manifest), "--keys", str(keys), "--upstream"]
+        try:
+            key = gate.make_key(keys, environment)
+            child = Child(
+                "the demo's gateway",
+                "safecase.demo.gate",
+                [*arguments, self.environment["SAFECASE_DEMO_URL"]],
+                environment=environment,
+            )
+            children.callback(child.close)
+            url = f"http://{loopback.HOST}:{_healthy(child, '/healthz')}/v1"
+        except CollectError as why:
+            self.notes = (*self.notes, f"No gateway stands before the bot: {why.message}.")
+            self._say(self.notes[-1])
+            return
+        self.environment |= {"SAFECASE_DEMO_URL": url, "SAFECASE_DEMO_KEY": key}
+        self.processes = (*self.processes, child.process.pid)
 
     def _start_model(self, children: ExitStack) -> Child:
         file, why_not = model.obtain(offline=self._offline, say=self._say)
@@ -80,13 +116,13 @@ class Stage:
         return child
 
 
-def _healthy(child: Child) -> int:
+def _healthy(child: Child, route: str = "/health") -> int:
     """Wait until a child answers its health route; gives its port."""
     deadline = time.monotonic() + START_SECONDS
     port = child.port()
     while time.monotonic() < deadline and child.process.poll() is None:
         try:
-            if loopback.ask(port, "GET", "/health", seconds=HEALTH_SECONDS)[0] == 200:
+            if loopback.ask(port, "GET", route, seconds=HEALTH_SECONDS)[0] == 200:
                 return port
         except CollectError:
             pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -143,8 +143,10 @@ class Gateway:
             changed = self._pipeline.request(call, ledger) or changed
         if turn.stream:
             changed = shape.prepare(body) or changed
+        self._pipeline.begin_beside(call, ledger)
         key = self._cache.key(caller, shape, content) if not turn.stream else None
         if key and (known := self._cache.get(key)):
+            await call.settled()
             turn.cached, turn.status = True, 200
             await _send(send, 200, known, [turn.header])
             return
@@ -181,7 +183,7 @@ class Gateway:
         watch = Watch(receive)
         try:
             asked = time.perf_counter()
-            reply = await self._upstreams.ask(chain, shape, sent.to, passed_on(headers))
+            reply = await _unless_refused(call, self._upstreams.ask(chain, shape, sent.to, passed_on(headers)))
             turn.waited += time.perf_counter() - asked
             turn.upstream = reply.upstream.id
             try:
@@ -217,6 +219,7 @@ class Gateway:
                 changed = self._pipeline.answer(call, slots, calls, turn.ledger)
             if changed or b'"logprobs"' in content:
                 content = written(body)
+        await call.settled()
         turn.status = 200
         if self._policy.log.texts:
             turn.texts["answer"] = body
@@ -235,6 +238,7 @@ class Gateway:
                 ready = streamer.feed(part)
                 if ready:
                     if not turn.begun:
+                        await call.settled()
                         turn.begun, turn.status = True, 200
                         await send({"type": "http.response.start", "status": 200, "headers": head})
                     await send({"type": "http.response.body", "body": ready, "more_body": True})
@@ -252,6 +256,7 @@ class Gateway:
                 asked_in = sum(len(text) for _, text in call.before) // CHARACTERS_A_TOKEN + 1
                 turn.usage = Usage(asked_in, streamer.characters // CHARACTERS_A_TOKEN + 1)
         if not turn.begun:
+            await call.settled()
             turn.begun, turn.status = True, 200
             await send({"type": "http.response.start", "status": 200, "headers": head})
         await send({"type": "http.response.body", "body": last, "more_body": False})
@@ -383,6 +388,24 @@ class _Sent:
         if self._changed:
             self._content, self._changed = written(self._body), False
         return self._content
+
+
+async def _unless_refused(call: Call, asking: Coroutine[Any, Any, Reply]) -> Reply:
+    """Wait for an upstream, but no longer than until a guard beside it refuses the call: then it stops working."""
+    if call.beside is None:
+        return await asking
+    asked = asyncio.ensure_future(asking)
+    try:
+        either: set[asyncio.Future[Any]] = {asked, call.beside}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():
+            await call.settled()
+        return await asked
+    except BaseException:
+        if asked.done() and not asked.cancelled() and asked.exception() is None:
+            asked.result().done()
+        asked.cancel()
+        raise
 
 
 def _may(caller: Caller, model: str) -> bool:

@@ -21,8 +21,8 @@ class _Taken(NamedTuple):
 class Keyed(Admission):
     """Keys of a store, and what each may take."""
 
-    def __init__(self, store: KeyStore, ledger: Ledger) -> None:
-        self._store, self._ledger = store, ledger
+    def __init__(self, store: KeyStore, ledger: Ledger, requests_per_minute: int | None = None) -> None:
+        self._store, self._ledger, self._requests = store, ledger, requests_per_minute
         self._callers: dict[str, tuple[Key, Caller]] = {}
         self._shares: dict[str, tuple[Quota, Share]] = {}
 
@@ -41,7 +41,7 @@ class Keyed(Admission):
         """Reserve requests, tokens and money; what was taken before a refusal is given back."""
         taken: list[_Taken] = []
         tokens = tokens_in + tokens_out
-        for of, units, quota in _quotas(caller.known, tokens, money):
+        for of, units, quota in _quotas(caller.known, tokens, money, self._requests):
             share = self._share(quota)
             window, wait = await share.reserve(units)
             if not window:
@@ -73,10 +73,11 @@ class Keyed(Admission):
         return known[1]
 
 
-def _quotas(key: Key, tokens: int, money: int) -> list[tuple[str, int, Quota]]:
+def _quotas(key: Key, tokens: int, money: int, most_requests: int | None) -> list[tuple[str, int, Quota]]:
     found: list[tuple[str, int, Quota]] = []
-    if key.requests_per_minute is not None:
-        found.append(("requests", 1, Quota(f"{key.prefix} requests", key.requests_per_minute, "minute")))
+    requests = most_requests if key.requests_per_minute is None else key.requests_per_minute
+    if requests is not None:
+        found.append(("requests", 1, Quota(f"{key.prefix} requests", requests, "minute")))
     if key.tokens_per_minute is not None:
         found.append(("tokens", tokens, Quota(f"{key.prefix} tokens", key.tokens_per_minute, "minute")))
     if key.tokens_per_day is not None:
@@ -86,6 +87,6 @@ def _quotas(key: Key, tokens: int, money: int) -> list[tuple[str, int, Quota]]:
     return found
 
 
-def keyed(path: Path, secret: bytes) -> Keyed:
-    """Open the keys and limits of a gateway."""
-    return Keyed(KeyStore(path, secret), SqliteLedger(path.with_suffix(".quotas.db")))
+def keyed(path: Path, secret: bytes, requests_per_minute: int | None = None) -> Keyed:
+    """Open the keys and limits of a gateway; `requests_per_minute` is for keys that say nothing themselves."""
+    return Keyed(KeyStore(path, secret), SqliteLedger(path.with_suffix(".quotas.db")), requests_per_minute)

@@ -65,6 +65,10 @@ class InjectionPolicy(Noun, frozen=True):
         "tool",
         "retrieved",
     )
+    stage: Annotated[
+        Literal["auto", "first", "both"],
+        Meta(description="`both` also asks the neural stage, beside the upstream; `auto` with `guard-ml` installed."),
+    ] = "auto"
     fail: Fail = "closed"
 
 
@@ -121,6 +125,9 @@ class LimitsPolicy(Noun, frozen=True):
     output_tokens: Annotated[int, Meta(ge=1, description="The most that a request may ask for.")] | None = None
     depth: Annotated[int, Meta(ge=4, le=200)] = 64
     at_once: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+    requests_per_minute: (
+        Annotated[int, Meta(ge=1, description="Of each key that has no such limit of its own.")] | None
+    ) = None
 
 
 class CachePolicy(Noun, frozen=True):
@@ -141,6 +148,27 @@ class LogPolicy(Noun, frozen=True):
     segment_bytes: Annotated[int, Meta(ge=10_000)] = 64_000_000
 
 
+class McpPolicy(Noun, frozen=True):
+    """What MCP servers may do behind `safecase gateway mcp`, beside what `guards.tools` and `guards.injection` say."""
+
+    server_requests: Annotated[
+        tuple[Literal["sampling/createMessage", "elicitation/create", "roots/list"], ...],
+        Meta(description="What servers may ask of clients; nothing unless it is named here."),
+    ] = ()
+    redact: Annotated[
+        Names, Meta(description="Kinds of values that become placeholders on their way to a server: SECRET, EMAIL …")
+    ] = ("SECRET",)
+    unseen: Annotated[
+        Literal["remove", "block", "flag"], Meta(description="What becomes of characters that nobody sees in answers.")
+    ] = "remove"
+    approved: Annotated[
+        Names, Meta(description="Digests of calls that somebody approved, as the refusal names them.")
+    ] = ()
+    origins: Annotated[
+        Names, Meta(description="Origins of web pages that may use the proxy, beside those of this machine.")
+    ] = ()
+
+
 class GatewayPolicy(Noun, frozen=True):
     """A whole gateway."""
 
@@ -150,6 +178,7 @@ class GatewayPolicy(Noun, frozen=True):
     limits: LimitsPolicy = LimitsPolicy()
     cache: CachePolicy = CachePolicy()
     log: LogPolicy = LogPolicy()
+    mcp: McpPolicy = McpPolicy()
     shadow: Annotated[bool, Meta(description="Say what guards would do, and let everything through.")] = False
 
 

@@ -77,6 +77,7 @@ def decide(pipeline: Pipeline, one: Recorded) -> Decision:
     call = Call(list(one.shape.request(request)), "")
     try:
         changed = pipeline.request(call, ledger)
+        pipeline.beside(call, ledger)
         if answer is not None:
             slots = list(one.shape.answer(answer))
             changed = pipeline.answer(call, slots, one.shape.tool_calls(answer), ledger) or changed

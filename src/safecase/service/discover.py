@@ -97,9 +97,12 @@ def discover(service: ServiceDescription, digests: Digests, files: Iterable[str]
 
 
 def _own(service: ServiceDescription) -> tuple[str, ...]:
-    """What assessments write: it is no part of the service, or each would void what the one before it saw."""
-    ledger = glob.escape(posixpath.normpath(service.manifest.settings.ledger))  # a name, whatever signs are in it
-    return (ledger, ".safecase/cache", ".safecase/case.json", ".safecase/schema.json")
+    """What assessments and the gateway write: it is no part of the service, or each call would void what was seen."""
+    said = service.manifest.protection.gateway.get("log")
+    log = said.get("folder") if isinstance(said, dict) else None
+    written = (service.manifest.settings.ledger, log if isinstance(log, str) and log else ".safecase/gateway")
+    names = (glob.escape(posixpath.normpath(name)) for name in written)  # names, whatever signs are in them
+    return (*names, ".safecase/gateway-keys.*", ".safecase/cache", ".safecase/case.json", ".safecase/schema.json")
 
 
 def _datasets(service: ServiceDescription, listing: Listing) -> Iterator[Dataset]:

@@ -8,5 +8,6 @@ it guarantees nothing against somebody who tries again and again. What does is i
 from __future__ import annotations
 
 from safecase.detectors.injection.score import Scored, score, threshold_for
+from safecase.detectors.injection.stages import Stage, Stages, stages
 
-__all__ = ["Scored", "score", "threshold_for"]
+__all__ = ["Scored", "Stage", "Stages", "score", "stages", "threshold_for"]

@@ -66,12 +66,18 @@ def calibrate(scores: Iterable[float], fpr: float, weights: str) -> Calibration:
     )
 
 
-def read_calibration(path: Path) -> Calibration:
-    """Read what `safecase protect calibrate` wrote; raises `UsageError`."""
+def read_calibration(path: Path, version: str) -> Calibration:
+    """Read what `safecase protect calibrate` wrote; raises `UsageError`, also where it is of other weights."""
     mend = "write it with `safecase protect calibrate --benign FILE --out CALIBRATION`"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Calibration)
+        found = msgspec.json.decode(path.read_bytes(), type=Calibration)
     except OSError as why:
         raise UsageError(f"{shown(str(path))} cannot be read: {why.strerror}", mend=mend) from why
     except (msgspec.DecodeError, RecursionError) as why:
         raise UsageError(f"{shown(str(path))} is no calibration: {why}", mend=mend) from why
+    if found.weights != version:
+        raise UsageError(
+            f"{shown(str(path))} was found with the weights {shown(found.weights, 40)}, and {version} are in use",
+            mend="calibrate again, with the stages that will be used",
+        )
+    return found

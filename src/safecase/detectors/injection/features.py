@@ -11,7 +11,9 @@ SHORTEST, LONGEST = 3, 5
 """Letters of a run; it stays within one word and the spaces around it."""
 MOST_ROW: Final = 3
 """Words of a row."""
-MOST_WORD: Final = 40
+MOST_WORD: Final = 200
+_DENSE: Final = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Scripts in which two letters say what four do in others, most of them without spaces."""
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _SPACE: Final = re.compile(r"\s+")
 _DIGIT: Final = re.compile(r"\d")
@@ -27,7 +29,8 @@ def plain(text: str) -> str:
 def runs(word: str) -> Iterator[str]:
     """Give the runs of letters of one word between spaces."""
     padded = f" {word[:MOST_WORD]} "
-    for length in range(SHORTEST, LONGEST + 1):
+    dense = not word.isascii() and _DENSE.search(word)
+    for length in range(SHORTEST - 1, LONGEST) if dense else range(SHORTEST, LONGEST + 1):
         if length >= len(padded):
             yield padded
             return

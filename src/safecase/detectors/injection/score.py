@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from safecase.detectors.injection.features import MOST_WORD, plain, rows, runs, windows, words_of
+from safecase.detectors.injection.features import plain, rows, runs, windows, words_of
 from safecase.detectors.injection.rules import matched, weigh_rules
 from safecase.detectors.injection.weights import Weights, shipped
 from safecase.detectors.views import views
@@ -17,6 +17,8 @@ MOST: Final = 200_000
 MANY_WINDOWS: Final = 0.3
 """The more windows, the higher the highest of them by chance: so much is taken off for each factor of e."""
 MOST_KNOWN: Final = 50_000
+MOST_REMEMBERED: Final = 40
+"""Characters: longer words hardly come again."""
 
 
 class Scored(NamedTuple):
@@ -70,7 +72,7 @@ def weigh(text: str, weights: Weights) -> float:
         inside = known.get(part)
         if inside is None:
             inside = tuple(run for run in runs(part) if run in of)
-            if len(known) < MOST_KNOWN and len(part) <= MOST_WORD:
+            if len(known) < MOST_KNOWN and len(part) <= MOST_REMEMBERED:
                 known[part] = inside
         found.update(inside)
     found.update(row for row in rows(words_of(said)) if row in of)

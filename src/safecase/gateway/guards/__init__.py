@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from safecase.detectors.egress import EgressPolicy
-from safecase.detectors.injection import threshold_for
+from safecase.detectors.injection import stages, threshold_for
 from safecase.detectors.injection.calibration import read_calibration
 from safecase.detectors.tool_calls import ToolPolicy, ToolRule
 from safecase.errors import UsageError
@@ -16,6 +16,7 @@ from safecase.gateway.guards.canary import Canary
 from safecase.gateway.guards.egress import Egress
 from safecase.gateway.guards.guard import Guard
 from safecase.gateway.guards.injection import Injection
+from safecase.gateway.guards.neural import Neural
 from safecase.gateway.guards.redaction import Redaction
 from safecase.gateway.guards.tools import Tools
 from safecase.gateway.policy import GatewayPolicy, InjectionPolicy, ToolsPolicy
@@ -26,7 +27,7 @@ def guards_of(policy: GatewayPolicy, root: Path, secret: Callable[[str], str]) -
     said = policy.guards
     found: list[Guard] = []
     if said.injection.on:
-        found.append(_injection(said.injection, root))
+        found += _injection(said.injection, root)
     if said.redaction.on:
         found.append(Redaction(said.redaction.fail, said.redaction.labels, restore=said.redaction.restore))
     if said.canary.words:
@@ -39,12 +40,22 @@ def guards_of(policy: GatewayPolicy, root: Path, secret: Callable[[str], str]) -
     return found
 
 
-def _injection(said: InjectionPolicy, root: Path) -> Injection:
-    """The threshold is the policy's own, that of a calibration, or the shipped one for the rate that is asked for."""
+def _injection(said: InjectionPolicy, root: Path) -> Iterator[Guard]:
+    """The threshold is the policy's own, that of a calibration, or the shipped one for the rate that is asked for.
+
+    With both stages their sum decides; the first then stops only what it is ten times as sure of, so that the rate of
+    false alarms stays about what was asked for.
+    """
+    used = stages(said.stage)
     threshold = said.threshold
     if threshold is None and said.calibration:
-        threshold = read_calibration(root / said.calibration).threshold
-    return Injection(said.fail, threshold_for(said.fpr) if threshold is None else threshold, said.block)
+        threshold = read_calibration(root / said.calibration, used.version).threshold
+    threshold = used.threshold(said.fpr) if threshold is None else threshold
+    if used.name == "first":
+        yield Injection(said.fail, threshold, said.block)
+        return
+    yield Injection(said.fail, threshold_for(said.fpr / 10), said.block)
+    yield Neural(said.fail, threshold, said.block, used)
 
 
 def _tools(said: ToolsPolicy) -> ToolPolicy:

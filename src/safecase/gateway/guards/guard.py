@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
@@ -11,7 +12,7 @@ from safecase.gateway.apis.texts import Slot
 from safecase.gateway.policy import Fail, Origin
 
 Result: TypeAlias = Literal["pass", "flag", "block", "redact", "error", "skipped"]
-Direction: TypeAlias = Literal["in", "out", "tools"]
+Direction: TypeAlias = Literal["in", "beside", "out", "tools"]
 
 ORDER: tuple[Result, ...] = ("skipped", "pass", "flag", "redact", "error", "block")
 """The later one of these tells more of two results of one guard."""
@@ -58,6 +59,13 @@ class Call:
         """Origins and texts as they came, before any guard changed them."""
         self.memory: dict[str, object] = {}
         """What a guard keeps for the way out, by its id."""
+        self.beside: asyncio.Future[None] | None = None
+        """Done once the guards that look while the upstream works have all allowed the call."""
+
+    async def settled(self) -> None:
+        """Wait for those guards; nothing goes to the client before. Raises `Refused`."""
+        if self.beside is not None:
+            await self.beside
 
 
 class Guard(ABC):
@@ -73,6 +81,10 @@ class Guard(ABC):
 
     def incoming(self, call: Call) -> Outcome:
         """Look at the texts of a request, and change them where it must."""
+        return Outcome("skipped")
+
+    def beside(self, call: Call) -> Outcome:
+        """Look at a request while the upstream already works; in a thread of its own, and without changing anything."""
         return Outcome("skipped")
 
     def outgoing(self, call: Call, slots: Sequence[Slot]) -> Outcome:

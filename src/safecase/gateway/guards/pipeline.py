@@ -5,7 +5,10 @@ A guard that broke, and one that did not look, never count as one that found not
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from safecase.gateway.apis.api import Shape, ToolCall
@@ -54,6 +57,8 @@ class Pipeline:
         self._inward = tuple(guard for guard in guards if "in" in guard.directions)
         self._outward = tuple(guard for guard in guards if "out" in guard.directions)
         self._tools = tuple(guard for guard in guards if "tools" in guard.directions)
+        self._beside = tuple(guard for guard in guards if "beside" in guard.directions)
+        self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="guard") if self._beside else None
 
     @property
     def looks_in(self) -> bool:
@@ -91,6 +96,19 @@ class Pipeline:
             else:
                 changed = changed or outcome.result == "redact"
         return changed
+
+    def begin_beside(self, call: Call, ledger: Ledger) -> None:
+        """Begin what guards do while the upstream works, where any does; `Call.settled` waits for it."""
+        if self._beside:
+            loop = asyncio.get_running_loop()
+            call.beside = loop.run_in_executor(self._threads, self.beside, call, ledger)
+            # Nobody waits for it where the client is gone, and what it raised is no news then.
+            call.beside.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def beside(self, call: Call, ledger: Ledger) -> None:
+        """Look at a request with the guards that take long. Raises `Refused`."""
+        for guard in self._beside:
+            self._asked(guard, "beside", ledger, lambda guard=guard: guard.beside(call))  # type: ignore[misc]
 
     def answer(self, call: Call, slots: Sequence[Slot], tools: Iterable[ToolCall], ledger: Ledger) -> bool:
         """Look at a whole answer; True where it was changed. Raises `Refused`."""
@@ -140,4 +158,4 @@ class Pipeline:
 
 
 def _directions(shape: Shape) -> tuple[Direction, ...]:
-    return ("in",) if shape.family == "embeddings" else ("in", "out", "tools")
+    return ("in", "beside") if shape.family == "embeddings" else ("in", "beside", "out", "tools")
