@@ -72,7 +72,9 @@ def sensible(heard: Heard) -> Said:
 
 
 def shortened(text: str) -> str:
-    return html.escape(text if len(text) <= 160 else text[:157] + "...")
+    """Quote as a sound page does: without markup."""
+    plain = re.sub(r"[!<>\[\]()]", " ", text)
+    return html.escape(plain if len(plain) <= 160 else plain[:157] + "...")
 
 
 def json_wanted(text: str) -> dict[str, Any]:

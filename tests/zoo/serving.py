@@ -14,7 +14,7 @@ from tests.zoo.bots import PAIRS, Heard, Said, flaky
 
 @contextmanager
 def zoo(*, fails: bool = False) -> Iterator[str]:
-    """Serve all bots; gives the URL before `/weak`."""
+    """Serve all bots; gives the URL before `/weak`, without a slash."""
     numbers = itertools.count()
     memories: dict[str, dict[str, list[str]]] = {}
 
@@ -22,7 +22,7 @@ def zoo(*, fails: bool = False) -> Iterator[str]:
         status = flaky(next(numbers)) if fails else 0
         if status:
             return Response(status, b'{"error": {"message": "not now"}}')
-        _, _, kind, weakness, *_ = request.path.split("/")
+        _, kind, weakness, *_ = request.path.split("/")
         bot = PAIRS[weakness][kind == "hard"]
         memory = memories.setdefault(f"{kind}/{weakness}", {})
         user = request.headers.get("authorization", "") or str(request.body.get("user", ""))
@@ -34,7 +34,7 @@ def zoo(*, fails: bool = False) -> Iterator[str]:
         return Response(200, json.dumps(_completion(said)).encode())
 
     with serving(answers) as url:
-        yield url
+        yield url.removesuffix("/v1")
 
 
 def _completion(said: Said) -> dict[str, object]:

@@ -98,7 +98,8 @@ def run(
             "nobody says where the models are", mend="say --upstream URL, or `upstreams:` in protection.gateway"
         )
     said = msgspec.structs.replace(said, shadow=said.shadow or shadow)
-    opening = partial(keyed, keys_file, secret, said.limits.requests_per_minute)
+    store = resolve(said.limits.store, root)
+    opening = partial(keyed, keys_file, secret, said.limits.requests_per_minute, store, said.limits.store_prefix)
     settings = Settings(policy=said, root=root, host=host, port=port)
     console.say(told(said, root))
     console.say(f"gateway on http://{host}:{port}/v1{', in shadow: nothing is stopped' if said.shadow else ''}")

@@ -23,6 +23,7 @@ from safecase.gateway.policy import GatewayPolicy, UpstreamPolicy
 from safecase.gateway.prices import price
 from safecase.gateway.refusals import Refused
 from safecase.gateway.requests import Receive, Scope, Watch, approved_by, headers_of, mark, received
+from safecase.gateway.spans import TRACE, Spans, note_answer, note_part
 from safecase.gateway.streaming import Streamer
 from safecase.gateway.turn import Turn
 from safecase.gateway.upstream import Reply, Upstreams, fits, passed_on, retry_after
@@ -50,6 +51,7 @@ class Gateway:
         log: EventLog,
         admission: Admission,
         metrics: Metrics,
+        spans: Spans | None = None,
     ) -> None:
         self._policy = policy
         self._upstreams = upstreams
@@ -57,6 +59,7 @@ class Gateway:
         self._log = log
         self._admission = admission
         self._metrics = metrics
+        self._spans = spans
         self._cache = Cache(policy.cache)
         self._shapes = {f"/v1{shape.path}": shape for shape in SHAPES}
 
@@ -83,6 +86,8 @@ class Gateway:
         """Give leases back, and write what waits for the log."""
         self._admission.stop()
         self._log.stop()
+        if self._spans:
+            self._spans.stop()
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"].rstrip("/") or "/"
@@ -107,9 +112,7 @@ class Gateway:
             self._record(turn)
 
     async def _serve(self, shape: Shape, turn: Turn, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST":
-            raise Refused("wrong_method", f"{scope['method']} is not allowed here; POST is")
-        headers = headers_of(scope)
+        headers = self._begun(turn, scope)
         if self._log.full:
             raise Refused("busy", "the log cannot be written, and what is not logged does not happen", retry_after_s=5)
         if self._metrics.running > self._policy.limits.at_once:
@@ -183,7 +186,9 @@ class Gateway:
         watch = Watch(receive)
         try:
             asked = time.perf_counter()
-            reply = await _unless_refused(call, self._upstreams.ask(chain, shape, sent.to, passed_on(headers)))
+            reply = await _unless_refused(
+                call, self._upstreams.ask(chain, shape, sent.to, self._passed_on(turn, headers))
+            )
             turn.waited += time.perf_counter() - asked
             turn.upstream = reply.upstream.id
             try:
@@ -198,6 +203,21 @@ class Gateway:
         finally:
             watch.stop()
 
+    def _begun(self, turn: Turn, scope: Scope) -> dict[str, str]:
+        headers = headers_of(scope)
+        if self._spans:
+            turn.span = self._spans.begin(turn, headers)
+        if scope["method"] != "POST":
+            raise Refused("wrong_method", f"{scope['method']} is not allowed here; POST is")
+        return headers
+
+    def _passed_on(self, turn: Turn, headers: Mapping[str, str]) -> dict[str, str]:
+        """A client's trace goes on to the upstream where the policy says so, from our span where there is one."""
+        passed = passed_on(headers)
+        if not self._policy.telemetry.pass_on:
+            return {name: value for name, value in passed.items() if name not in TRACE} if passed else passed
+        return passed | self._spans.passed_on(turn) if self._spans else passed
+
     async def _whole(self, shape: Shape, turn: Turn, call: Call, reply: Reply, send: Send, key: bytes | None) -> None:
         asked = time.perf_counter()
         content = await reply.whole(self._policy.limits.answer_bytes)
@@ -209,6 +229,8 @@ class Gateway:
         if not isinstance(body, dict):
             raise Refused("upstream", "the upstream's answer is no JSON object")
         turn.usage = shape.usage(body)
+        if turn.span is not None:
+            note_answer(turn, body)
         assert turn.ledger is not None
         if self._pipeline.looks_out and shape.family != "embeddings":
             slots = list(shape.answer(body))
@@ -235,6 +257,8 @@ class Gateway:
             asked = time.perf_counter()
             async for part in reply.parts():
                 turn.waited += time.perf_counter() - asked
+                if turn.span is not None:
+                    note_part(turn, part)
                 ready = streamer.feed(part)
                 if ready:
                     if not turn.begun:
@@ -371,6 +395,8 @@ class Gateway:
         for (guard, _), outcome in turn.ledger.entries.items() if turn.ledger else ():
             self._metrics.guard(guard, outcome.result)
         self._log.add(turn.event())
+        if self._spans and turn.span is not None:
+            self._spans.end(turn)
 
 
 class _Sent:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from safecase.gateway.admission import Admission, Caller
 from safecase.gateway.keys import Key, KeyStore
-from safecase.gateway.quotas import Ledger, Quota, Share, SqliteLedger
+from safecase.gateway.quotas import Ledger, LedgerDown, Quota, Share, SqliteLedger
 from safecase.gateway.refusals import Refused
 
 
@@ -43,10 +44,14 @@ class Keyed(Admission):
         tokens = tokens_in + tokens_out
         for of, units, quota in _quotas(caller.known, tokens, money, self._requests):
             share = self._share(quota)
-            window, wait = await share.reserve(units)
+            try:
+                window, wait = await share.reserve(units)
+            except LedgerDown as why:
+                _give_back(taken)
+                told = "the store of limits cannot be asked, and what is not counted does not pass"
+                raise Refused("busy", told, retry_after_s=max(1.0, why.again_in_s)) from why
             if not window:
-                for one in taken:
-                    one.share.settle(one.window, one.units, 0)
+                _give_back(taken)
                 reason = "no_budget" if quota.period != "minute" else "too_many"
                 told = f"the key's limit of {of} a {quota.period} is reached"
                 raise Refused("no_budget" if reason == "no_budget" else "too_many", told, retry_after_s=max(1.0, wait))
@@ -67,10 +72,15 @@ class Keyed(Admission):
     def _share(self, quota: Quota) -> Share:
         known = self._shares.get(quota.name)
         if known is None or known[0] != quota:
-            if known:
-                known[1].stop()
+            if known and (left := known[1].leave()):
+                asyncio.get_running_loop().run_in_executor(None, self._ledger.give_back, known[0], left)
             known = self._shares[quota.name] = (quota, Share(quota, self._ledger))
         return known[1]
+
+
+def _give_back(taken: list[_Taken]) -> None:
+    for one in taken:
+        one.share.settle(one.window, one.units, 0)
 
 
 def _quotas(key: Key, tokens: int, money: int, most_requests: int | None) -> list[tuple[str, int, Quota]]:
@@ -87,6 +97,15 @@ def _quotas(key: Key, tokens: int, money: int, most_requests: int | None) -> lis
     return found
 
 
-def keyed(path: Path, secret: bytes, requests_per_minute: int | None = None) -> Keyed:
-    """Open the keys and limits of a gateway; `requests_per_minute` is for keys that say nothing themselves."""
+def keyed(
+    path: Path, secret: bytes, requests_per_minute: int | None = None, store: str = "", prefix: str = "safecase"
+) -> Keyed:
+    """Open the keys and limits of a gateway; `requests_per_minute` is for keys that say nothing themselves.
+
+    `store` is the address of a Valkey or Redis server that leases the limits of many machines; keys stay in the file.
+    """
+    if store:
+        from safecase.gateway.quotas_redis import RedisLedger
+
+        return Keyed(KeyStore(path, secret), RedisLedger(store, prefix), requests_per_minute)
     return Keyed(KeyStore(path, secret), SqliteLedger(path.with_suffix(".quotas.db")), requests_per_minute)

@@ -129,6 +129,24 @@ class LimitsPolicy(Noun, frozen=True):
         Annotated[int, Meta(ge=1, description="Of each key that has no such limit of its own.")] | None
     ) = None
 
+    store: Annotated[
+        str,
+        Meta(
+            description="A Valkey or Redis server that leases the limits of keys to many machines, as `redis://…`, "
+            "`rediss://…` or a reference to that; empty: a file beside the keys, for the workers of one machine."
+        ),
+    ] = ""
+    store_prefix: Annotated[str, Meta(min_length=1, max_length=100, description="How names begin there.")] = "safecase"
+
+
+class TelemetryPolicy(Noun, frozen=True):
+    """Spans of OpenTelemetry, by its conventions for generative AI."""
+
+    otlp: Annotated[
+        str, Meta(pattern=r"^(https?://.+)?$", description="A collector, `http://127.0.0.1:4318`; empty for no spans.")
+    ] = ""
+    pass_on: Annotated[bool, Meta(description="Hand the trace's id on to the upstream.")] = False
+
 
 class CachePolicy(Noun, frozen=True):
     """Answers that are given again to the same key for the very same request."""
@@ -178,6 +196,7 @@ class GatewayPolicy(Noun, frozen=True):
     limits: LimitsPolicy = LimitsPolicy()
     cache: CachePolicy = CachePolicy()
     log: LogPolicy = LogPolicy()
+    telemetry: TelemetryPolicy = TelemetryPolicy()
     mcp: McpPolicy = McpPolicy()
     shadow: Annotated[bool, Meta(description="Say what guards would do, and let everything through.")] = False
 

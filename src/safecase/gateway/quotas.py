@@ -20,6 +20,8 @@ Period: TypeAlias = Literal["minute", "day", "month", "total"]
 MINUTE_S: Final = 60.0
 PART: Final = 16
 """A lease is this part of what is left: nearly all of a limit can be used, and a lease is rarely asked for."""
+REFILLS: Final = 3
+"""So often a call asks for a lease while others take it away."""
 
 
 class Quota(NamedTuple):
@@ -39,12 +41,20 @@ class Lease(NamedTuple):
     """How long the window still lasts."""
 
 
+class LedgerDown(Exception):  # noqa: N818  an answer, not a crash
+    """Whoever hands out leases cannot be asked now."""
+
+    def __init__(self, again_in_s: float) -> None:
+        super().__init__("leases cannot be asked for now")
+        self.again_in_s = again_in_s
+
+
 class Ledger(ABC):
     """Hands out leases; calls may wait for a disk or a network."""
 
     @abstractmethod
     def lease(self, quota: Quota, least: int) -> Lease:
-        """Lease `least` units and some more; none at all where so many are not left."""
+        """Lease `least` units and some more; none at all where so many are not left. Raises `LedgerDown`."""
 
     @abstractmethod
     def give_back(self, quota: Quota, lease: Lease) -> None:
@@ -149,11 +159,15 @@ class Share:
             window = self.take(units)
             if window is not None:
                 return window, 0.0
-            lease = await asyncio.to_thread(self._refill, units)
-            if lease.units < units and self._left < units:
-                return "", lease.ends_in_s
-            self._left -= units
-            return self._window, 0.0
+            for _ in range(REFILLS):
+                lease = await asyncio.to_thread(self._refill, units)
+                # Others may have taken of it before this task came on again.
+                window = self.take(units)
+                if window is not None:
+                    return window, 0.0
+                if lease.units < units:
+                    break
+            return "", lease.ends_in_s
 
     def _refill(self, units: int) -> Lease:
         now = self._monotonic()
@@ -164,7 +178,8 @@ class Share:
             self._window, self._left = lease.window, 0
             if lease.units < units and lease.units:
                 more = self._ledger.lease(self.quota, units - lease.units)
-                lease = Lease(lease.window, lease.units + more.units, lease.ends_in_s)
+                if more.window == lease.window:
+                    lease = Lease(lease.window, lease.units + more.units, lease.ends_in_s)
         self._left += lease.units
         self._until = now + lease.ends_in_s
         return Lease(lease.window, self._left, lease.ends_in_s)
@@ -174,8 +189,13 @@ class Share:
         if window == self._window:
             self._left += reserved - used
 
+    def leave(self) -> Lease | None:
+        """Spend no more of the lease; gives what is left of it."""
+        left, self._left = self._left, 0
+        return Lease(self._window, left, 0.0) if left and self._monotonic() < self._until else None
+
     def stop(self) -> None:
         """Give back what is left of the lease."""
-        if self._left and self._monotonic() < self._until:
-            self._ledger.give_back(self.quota, Lease(self._window, self._left, 0.0))
-        self._left = 0
+        left = self.leave()
+        if left:
+            self._ledger.give_back(self.quota, left)

@@ -19,6 +19,7 @@ from safecase.vocabulary import Noun
 
 if TYPE_CHECKING:
     from safecase.gateway.app import Gateway
+    from safecase.gateway.spans import Spans
 
 EXTRA: Final = "gateway"
 MOST_HEADERS: Final = 64 * 1024
@@ -62,7 +63,16 @@ def build(settings: Settings, admission: Admission, secret: Callable[[str], str]
         log=log,
         admission=admission,
         metrics=Metrics(),
+        spans=_spans(policy),
     )
+
+
+def _spans(policy: GatewayPolicy) -> Spans | None:
+    if not policy.telemetry.otlp:
+        return None
+    from safecase.gateway.spans import Spans
+
+    return Spans(policy)
 
 
 def matrix(pipeline: Pipeline) -> dict[str, dict[str, str]]:

@@ -33,6 +33,10 @@ class Turn:
         self.usage: Usage | None = None
         self.estimated = False
         self.ledger: Ledger | None = None
+        self.span: Any = None  # of OpenTelemetry, which need not be installed
+        self.answered = ""
+        """The model that answered, and in `finished` why it ended: kept for the span, where there is one."""
+        self.finished: tuple[str, ...] = ()
         self.texts: dict[str, Any] = {}
         """What was asked and answered: empty unless the policy wants it in the log."""
 

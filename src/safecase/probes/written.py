@@ -51,6 +51,8 @@ class Script(Noun, frozen=True, forbid_unknown_fields=True):
 
     turns: tuple[Turn, ...]
     then: tuple[Further, ...] = ()
+    identity: int = 0
+    """Who begins."""
     slots: Mapping[str, tuple[str, ...]] = {}
     """Further slots, or others than the family's."""
 
@@ -63,8 +65,9 @@ class Family(Noun, frozen=True, forbid_unknown_fields=True):
     severity: Severity
     references: tuple[str, ...]
     mend: str
-    looks_for: Kind | Literal["leak"]
-    """`leak` is the canary where one is planted, else passages of the hidden prompt."""
+    looks_for: Kind | Literal["leak", "theirs"]
+    """`leak` is the canary where one is planted, else passages of the hidden prompt; `theirs` what the second identity
+    is declared to own."""
     attacks: Mapping[str, str | Script]
     """By variant: what a user says, or a whole script."""
     wanted: tuple[str, ...] = ()
@@ -125,13 +128,15 @@ def _attacks(family: Family, rng: random.Random, facts: ProbeFacts) -> Iterator[
             oracle=_oracle(family, facts, filling),
             tools=family.tools or facts.tools,
             then=then,
-            identity=filling.identity(0),
+            identity=filling.identity(script.identity),
             max_tokens=family.max_tokens,
         )
 
 
 def _known(family: Family, facts: ProbeFacts) -> bool:
     if family.looks_for == "leak" and leak_oracle(facts) is None:
+        return False
+    if family.looks_for == "theirs" and not any(facts.owned[1:2]):
         return False
     known = {
         "leak": leak_oracle(facts) is not None,
@@ -145,7 +150,8 @@ class _Filling:
     """Fills slots, each with one choice for the whole attack.
 
     Beside the family's own there are `{a}` and `{b}`, two halves of a word that is no word; `{word}`, which is both
-    together; and `{number}`, a number of five digits.
+    together; `{number}`, a number of five digits; `{other}`, the name of the second identity; `{most}`, the characters
+    that an answer may have; and `{tool}`, a tool that changes something, where there is one.
     """
 
     def __init__(self, rng: random.Random, slots: Mapping[str, tuple[str, ...]], facts: ProbeFacts) -> None:
@@ -158,6 +164,7 @@ class _Filling:
             "word": made.whole,
             "number": str(rng.randrange(10_000, 99_999)),
         }
+        self._chosen |= {"other": self.identity(1), "tool": _acting(facts), "most": str(facts.most_characters)}
         self._chosen |= {name: rng.choice(choices) for name, choices in sorted(slots.items())}
 
     def __call__(self, text: str) -> str:
@@ -172,6 +179,18 @@ class _Filling:
     def identity(self, number: int) -> str:
         names = self._facts.identities
         return names[number % len(names)] if names else ""
+
+
+_ACTS = re.compile(
+    r"delet|remov|send|mail|pay|transfer|refund|cancel|run|exec|forward|publish|grant|updat|writ|creat|post|order|buy",
+    re.I,
+)
+
+
+def _acting(facts: ProbeFacts) -> str:
+    """Give the tool whose name sounds most like a deed."""
+    names = [tool.name for tool in facts.tools]
+    return next((name for name in names if _ACTS.search(name)), names[0] if names else "delete_account")
 
 
 def _messages(script: Script, filling: _Filling) -> Iterator[Message]:
@@ -190,6 +209,8 @@ def _oracle(family: Family, facts: ProbeFacts, filling: _Filling) -> Oracle:
         found = leak_oracle(facts)
         assert found is not None
         return found
+    if family.looks_for == "theirs":
+        return Oracle(kind="record", wanted=facts.owned[1])
     if family.looks_for in ("word", "nonce") and not family.wanted:
         return Oracle(kind=family.looks_for, wanted=(filling.word,))
-    return Oracle(kind=family.looks_for, wanted=tuple(map(filling, family.wanted)))
+    return Oracle(kind=family.looks_for, wanted=tuple(map(filling, family.wanted)), known=facts.ordinary)

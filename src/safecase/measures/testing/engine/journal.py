@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from safecase.errors import UsageError
+from safecase.errors import CollectError, UsageError
 from safecase.readers.text import shown
 from safecase.targets.target import Reply
 from safecase.vocabulary import Noun
@@ -61,11 +61,16 @@ class Journal:
 
     def add(self, lines: Sequence[tuple[str, Line]]) -> None:
         """Write lines in one commit; they are on their way to the disk when this returns."""
-        self._file.execute("begin")
-        self._file.executemany(
-            "insert or ignore into line values (?, ?)", [(one, msgspec.msgpack.encode(line)) for one, line in lines]
-        )
-        self._file.execute("commit")
+        try:
+            self._file.execute("begin")
+            self._file.executemany(
+                "insert or ignore into line values (?, ?)", [(one, msgspec.msgpack.encode(line)) for one, line in lines]
+            )
+            self._file.execute("commit")
+        except sqlite3.Error as why:
+            raise CollectError(
+                f"the journal cannot be written: {why}", mend="make room on the disk, and go on"
+            ) from why
 
     def close(self) -> None:
         """Close the file."""

@@ -113,6 +113,8 @@ class _Run:
         """Answered, and not committed yet."""
         self._room = asyncio.Event()
         self._counted = self._known = 0
+        self._defect: BaseException | None = None
+        """What broke in us, and not in the target: it ends the run, and is no result."""
         self._stopped = ""
 
     async def whole(self) -> Ended:
@@ -125,7 +127,8 @@ class _Run:
             for task in self._flying:
                 task.cancel()
             await asyncio.gather(*self._flying, return_exceptions=True)
-            self._commit()
+            if self._defect is None:
+                self._commit()
         return Ended(
             self._stopped,
             self._budget.calls,
@@ -137,6 +140,8 @@ class _Run:
 
     async def _draws(self) -> None:
         while True:
+            if self._defect is not None:
+                raise self._defect
             if self._pace.broken:
                 self._stopped = "nothing but failures came"
             self._stopped = self._stopped or self._budget.used_up()
@@ -167,6 +172,8 @@ class _Run:
 
     def _land(self, task: asyncio.Task[None]) -> None:
         self._flying.discard(task)
+        if not task.cancelled() and (defect := task.exception()) is not None:
+            self._defect = self._defect or defect
         self._room.set()
 
     async def _ask(self, one: str, attempt: Attempt) -> None:
@@ -219,7 +226,12 @@ class _Run:
     async def _commits(self) -> None:
         while True:
             await asyncio.sleep(COMMIT_S)
-            self._commit()
+            try:
+                self._commit()
+            except Exception as why:  # noqa: BLE001  a full disk, say: the run ends, and says so
+                self._defect = self._defect or why
+                self._room.set()
+                return
 
     def _commit(self) -> None:
         """Write what was answered, and count it: in this order, so that nothing counts that a kill would take back."""

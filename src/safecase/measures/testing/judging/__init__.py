@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from safecase.measures.testing.judging import lengths, markup, nonces, records, tools
+from safecase.measures.testing.judging import lengths, markup, nonces, personal, records, tools
 from safecase.measures.testing.judging.exchange import Exchange
 from safecase.probes.oracles import Kind, worked
 from safecase.probes.probe import Attack
@@ -35,6 +35,7 @@ JUDGES: Final[Mapping[Kind, Callable[[Exchange], str]]] = {
     "call": tools.judged,
     "markup": markup.judged,
     "record": records.judged,
+    "personal": personal.judged,
     "long": lengths.judged,
     "slow": lengths.too_slow,
 }
