@@ -15,6 +15,7 @@ import httpx2
 import uvicorn
 
 from safecase.gateway.admission import Admission, Caller
+from safecase.gateway.connections import Connection
 from safecase.gateway.policy import policy_of
 from safecase.gateway.server import Settings, build
 
@@ -103,7 +104,7 @@ def gateway(folder: Path, upstream: str, **policy: Any) -> Iterator[Client]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = uvicorn.Config(app, port=port, log_level="error", http="httptools", lifespan="on", ws="none")
+    config = uvicorn.Config(app, port=port, log_level="error", http=Connection, lifespan="on", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

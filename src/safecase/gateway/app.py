@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
@@ -121,6 +123,8 @@ class Gateway:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise Refused("wrong_type", "the body must be application/json")
+        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise Refused("wrong_type", "the body must not be compressed")
         content = await received(headers, receive, self._policy.limits.body_bytes)
         body = read_body(content, self._policy.limits.depth)
         told, param = shape.fault(body)
@@ -128,7 +132,7 @@ class Gateway:
             raise Refused("invalid", told, param=param)
         turn.model, turn.stream = body["model"], bool(body.get("stream"))
         if self._policy.log.texts:
-            turn.texts["request"] = msgspec.json.decode(content)
+            turn.texts["request"] = read_body(content, self._policy.limits.depth)  # guards change the other
         if caller.models and not fits(turn.model, caller.models):
             raise Refused("not_allowed", "this key may not use that model", param="model")
         chain = self._upstreams.route(shape, turn.model)
@@ -193,7 +197,7 @@ class Gateway:
             turn.upstream = reply.upstream.id
             try:
                 if reply.status != 200:
-                    await self._failed(shape, turn, reply)
+                    await self._failed(shape, turn, call, reply)
                 elif turn.stream and reply.kind == "text/event-stream":
                     await self._streamed(shape, turn, call, reply, send)
                 else:
@@ -236,11 +240,10 @@ class Gateway:
             slots = list(shape.answer(body))
             calls = shape.tool_calls(body)
             if sum(len(slot.text) for slot in slots) > LONG:
-                changed = await asyncio.to_thread(self._pipeline.answer, call, slots, calls, turn.ledger)
+                await asyncio.to_thread(self._pipeline.answer, call, slots, calls, turn.ledger)
             else:
-                changed = self._pipeline.answer(call, slots, calls, turn.ledger)
-            if changed or b'"logprobs"' in content:
-                content = written(body)
+                self._pipeline.answer(call, slots, calls, turn.ledger)
+            content = written(body)  # what was looked at, and not what another reader finds in a key that stands twice
         await call.settled()
         turn.status = 200
         if self._policy.log.texts:
@@ -252,11 +255,15 @@ class Gateway:
     async def _streamed(self, shape: Shape, turn: Turn, call: Call, reply: Reply, send: Send) -> None:
         assert turn.ledger is not None
         streamer = Streamer(shape, self._pipeline, call, turn.ledger)
+        size, most = 0, self._policy.limits.answer_bytes
         head = [EVENTS, (b"cache-control", b"no-cache"), turn.header]
         try:
             asked = time.perf_counter()
             async for part in reply.parts():
                 turn.waited += time.perf_counter() - asked
+                size += len(part)
+                if size > most:
+                    raise Refused("upstream", f"the upstream's answer is larger than {most} bytes")
                 if turn.span is not None:
                     note_part(turn, part)
                 ready = streamer.feed(part)
@@ -285,7 +292,7 @@ class Gateway:
             await send({"type": "http.response.start", "status": 200, "headers": head})
         await send({"type": "http.response.body", "body": last, "more_body": False})
 
-    async def _failed(self, shape: Shape, turn: Turn, reply: Reply) -> None:
+    async def _failed(self, shape: Shape, turn: Turn, call: Call, reply: Reply) -> None:
         """Tell what an upstream refused, without what is between us and it: its keys are no business of clients."""
         ours = reply.status < 400 or reply.status in (401, 403, 404, 405) or reply.status >= 500
         if ours or reply.kind != "application/json":
@@ -295,9 +302,12 @@ class Gateway:
             raise Refused("too_many", "the upstream has no room now", retry_after_s=retry_after(reply.retry_after) or 1)
         try:
             error = msgspec.json.decode(said)["error"]
-            message = str(error["message"])[:1000]
-        except (msgspec.DecodeError, KeyError, TypeError):
-            message = f"the upstream answered {reply.status}"
+            told = {"message": str(error["message"])[:1000]}
+        except (ValueError, RecursionError, KeyError, TypeError):
+            told = {"message": f"the upstream answered {reply.status}"}
+        assert turn.ledger is not None
+        self._pipeline.answer(call, [Slot(told, "message", "assistant", ("message",))], (), turn.ledger)
+        message = told["message"]
         raise Refused("too_large" if reply.status == 413 else "unreadable", message)
 
     def _authorised(self, headers: Mapping[str, str], shape: Shape | None) -> Caller:
@@ -365,6 +375,9 @@ class Gateway:
                 models = [(m, by) for m, by in self._upstreams.models() if _may(caller, m)]
                 data = [{"id": model, "object": "model", "created": 0, "owned_by": by} for model, by in models]
                 await _send(send, 200, msgspec.json.encode({"object": "list", "data": data}))
+            elif path == "/openapi.json":
+                self._authorised(headers_of(scope), None)
+                await _send(send, 200, _description())
             elif path == "/metrics":
                 self._scraper(scope)
                 text = self._metrics.text(
@@ -432,6 +445,14 @@ async def _unless_refused(call: Call, asking: Coroutine[Any, Any, Reply]) -> Rep
             asked.result().done()
         asked.cancel()
         raise
+
+
+@cache
+def _description() -> bytes:
+    """Give what the gateway speaks, as OpenAPI says it."""
+    import yaml
+
+    return msgspec.json.encode(yaml.safe_load(files("safecase.gateway").joinpath("openapi.yaml").read_text("utf-8")))
 
 
 def _may(caller: Caller, model: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import threading
 import time
@@ -188,7 +189,7 @@ class EventLog:
         lines: list[bytes] = []
         seq, before = self._seq, self._before
         for event in events:
-            line = msgspec.json.encode({**event, "seq": seq, "prev": before}, order="sorted")
+            line = _line({**event, "seq": seq, "prev": before})
             before = hashlib.sha256(line).hexdigest()
             seq += 1
             lines.append(line)
@@ -214,3 +215,19 @@ class EventLog:
             except OSError:
                 pass  # the next segment begins anew
             self._file = None
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    """Write an event; one that JSON cannot say as it is must not end the thread that writes.
+
+    Halves of signs, which JSON of strangers can spell, become question marks; whatever is no JSON becomes its kind.
+    """
+    try:
+        return msgspec.json.encode(event, order="sorted")
+    except (UnicodeEncodeError, OverflowError, TypeError, ValueError, msgspec.MsgspecError):
+        told = json.dumps(event, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_kind)
+        return told.encode("utf-8", "replace")
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

@@ -78,8 +78,8 @@ class Refused(Exception):  # noqa: N818  an answer, not a crash
     def __init__(self, reason: Reason, message: str, *, param: str | None = None, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.reason: Reason = reason
-        self.message = message
-        self.param = param
+        self.message = sayable(message)
+        self.param = param and sayable(param)
         self.retry_after_s = retry_after_s
 
     @property
@@ -90,6 +90,11 @@ class Refused(Exception):  # noqa: N818  an answer, not a crash
     def body(self, api: str) -> bytes:
         """Give the body in the API's own shape."""
         return error_body(api, self.status, self.reason, self.message, self.param)
+
+
+def sayable(text: str) -> str:
+    """Give a text that UTF-8 can say: JSON of strangers can spell halves of signs, which stay spelt."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def error_body(api: str, status: int, code: str, message: str, param: str | None = None) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -107,14 +107,24 @@ def mark(slots: Sequence[Slot], told: str) -> None:
         marks = msgspec.json.decode(told.encode(), type=dict[str, str])
     except (msgspec.DecodeError, UnicodeEncodeError) as why:
         raise Refused("unreadable", "x-safecase-origin is no JSON object of pointers and origins") from why
-    for pointer, origin in marks.items():
-        if origin not in ("tool", "retrieved"):
-            raise Refused("invalid", "x-safecase-origin marks texts as tool or retrieved only")
-        hit = False
-        for slot in slots:
-            if slot.pointer == pointer or slot.pointer.startswith(pointer + "/"):
-                foreign: Origin = "tool" if origin == "tool" else "retrieved"
-                slot.origin = foreign
-                hit = True
-        if not hit:
+    if not set(marks.values()) <= {"tool", "retrieved"}:
+        raise Refused("invalid", "x-safecase-origin marks texts as tool or retrieved only")
+    hit: set[str] = set()
+    for slot in slots:
+        # Each text is held against the places above it and not against each mark: both can be many.
+        marked = [pointer for pointer in _above(slot.pointer) if pointer in marks]
+        if marked:
+            foreign: Origin = "tool" if marks[marked[0]] == "tool" else "retrieved"
+            slot.origin = foreign
+            hit.update(marked)
+    for pointer in marks:
+        if pointer not in hit:
             raise Refused("invalid", f"x-safecase-origin: there is no text at {pointer[:100]}")
+
+
+def _above(pointer: str) -> Iterator[str]:
+    """Give a place and those around it, the nearest first."""
+    while pointer:
+        yield pointer
+        pointer = pointer.rpartition("/")[0]
+    yield ""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from safecase.gateway.spans import Spans
 
 EXTRA: Final = "gateway"
-MOST_HEADERS: Final = 64 * 1024
 STOP_S: Final = 20
 
 
@@ -98,6 +97,8 @@ def serve(settings: Settings, opening: Callable[[], Admission], secret: Callable
     build(settings, opening(), secret).close()  # what is wrong is told here, once
     import uvicorn
 
+    from safecase.gateway.connections import Connection
+
     config = uvicorn.Config(
         partial(_worker, settings, opening, secret),
         factory=True,
@@ -109,10 +110,9 @@ def serve(settings: Settings, opening: Callable[[], Admission], secret: Callable
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        h11_max_incomplete_event_size=MOST_HEADERS,
         timeout_graceful_shutdown=STOP_S,
         lifespan="on",
-        http="httptools",
+        http=Connection,
         ws="none",
         loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
     )

@@ -11,6 +11,8 @@ from safecase.gateway.refusals import Refused
 MOST_EVENT: Final = 8_000_000
 _BLANK: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
+_NAME: Final = re.compile(rb"[a-z_.]{1,80}")
+"""Names of events; whatever else stands there would be a text that no guard looks at."""
 
 
 class Frame(NamedTuple):
@@ -64,7 +66,7 @@ def frame(raw: bytes) -> Frame:
         if field == b"data":
             data.append(value)
         elif field == b"event":
-            name = value.decode("utf-8", "replace")
+            name = value.decode() if _NAME.fullmatch(value) else ""
     return Frame(raw, name, b"\n".join(data))
 
 

@@ -80,19 +80,19 @@ class Streamer:
         event = self._shape.event(body)
         if event.usage:
             self._count(body, event.usage)
-        changed = self._pieces(body, event)
+        self._pieces(body, event)
         if event.whole or (event.tool_calls and not event.tools):
             calls = () if event.tools else event.tool_calls
-            changed = self._pipeline.answer(self._call, event.whole, calls, self._ledger) or changed
+            self._pipeline.answer(self._call, event.whole, calls, self._ledger)
         if event.tools:
             self._hold(frame.name, body, event)
         mine = {piece.channel: piece for piece in event.pieces}
         for prefix in event.ends:
-            changed = self._close(prefix, out, mine) or changed
+            self._close(prefix, out, mine)
         if event.tools or self._says_nothing(event):
             return
-        # An event that nobody touched goes on as it was said, but for what only this gateway read of it.
-        out.append(sse.written(frame.name, written(body) if changed or b"logprobs" in frame.data else frame.data))
+        # What was looked at goes on, and not what another reader finds in a key that stands twice.
+        out.append(sse.written(frame.name, written(body)))
 
     @staticmethod
     def _says_nothing(event: Event) -> bool:
@@ -101,8 +101,7 @@ class Streamer:
             return False
         return not any(piece.slot.text for piece in event.pieces)
 
-    def _pieces(self, body: dict[str, Any], event: Event) -> bool:
-        changed = False
+    def _pieces(self, body: dict[str, Any], event: Event) -> None:
         for piece in event.pieces:
             said = piece.slot.text
             self.characters += len(said)
@@ -115,8 +114,6 @@ class Streamer:
             text.last = (body, piece, str(piece.slot.key))
             if passed != said and not self._pipeline.shadow:
                 piece.slot.text = passed
-                changed = True
-        return changed
 
     def _filtered(self, text: _Text, said: str, *, ended: bool) -> str:
         """Let a piece pass all filters; at the end, what each held back passes those behind it."""
@@ -134,9 +131,8 @@ class Streamer:
             said = passed
         return said
 
-    def _close(self, prefix: Channel, out: list[bytes], mine: dict[Channel, Piece] | None = None) -> bool:
+    def _close(self, prefix: Channel, out: list[bytes], mine: dict[Channel, Piece] | None = None) -> None:
         """End the channels that begin so: what is held back of them goes out now."""
-        changed = False
         for channel in [one for one in self._texts if one[: len(prefix)] == prefix]:
             text = self._texts.pop(channel)
             rest = self._filtered(text, "", ended=True)
@@ -144,12 +140,10 @@ class Streamer:
                 continue
             if mine and channel in mine:
                 mine[channel].slot.text += rest
-                changed = True
             elif text.last:
                 body, piece, _ = text.last
                 out.append(sse.written(str(body.get("type", "")), written(self._shape.another(body, piece, rest))))
         self._release(prefix, out)
-        return changed
 
     def _hold(self, name: str, body: dict[str, Any], event: Event) -> None:
         self._held.append(_Held(name, body, event))

@@ -10,6 +10,7 @@ from typing import Any
 from safecase.gateway.admission import Caller
 from safecase.gateway.apis.api import Usage
 from safecase.gateway.guards.pipeline import Ledger
+from safecase.gateway.refusals import sayable
 
 _RUN = os.urandom(6).hex()
 """Tells the calls of this process from those of any other; asking the system for each call costs more than the rest."""
@@ -65,7 +66,7 @@ class Turn:
         if self.caller:
             event |= {"key": self.caller.prefix, "caller": self.caller.name, "service": self.caller.service}
         if self.model:
-            event["model"] = self.model[:300]
+            event["model"] = sayable(self.model[:300])
         if self.upstream:
             event["upstream"] = self.upstream
         if self.cached:

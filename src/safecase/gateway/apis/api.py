@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from safecase.gateway.apis.texts import Slot
 from safecase.gateway.policy import Api
@@ -12,6 +12,10 @@ from safecase.gateway.refusals import Refused
 
 Family: TypeAlias = Literal["chat", "responses", "embeddings", "messages", "models"]
 Channel: TypeAlias = tuple[str | int, ...]
+
+
+MOST_COUNT: Final = 100_000_000
+"""Larger counts are no counts of tokens; the sums and prices of these fit wherever they are kept."""
 
 
 class Usage(NamedTuple):
@@ -130,8 +134,8 @@ class Shape(ABC):
 
 
 def number(value: Any) -> int:  # as JSON has it
-    """Give a count of tokens; 0 where it is none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+    """Give a count of tokens; 0 where it is none, and the most that counts where it is larger than any."""
+    return min(value, MOST_COUNT) if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
 
 
 def word(value: Any) -> str:  # as JSON has it
@@ -145,6 +149,8 @@ def positive(body: dict[str, Any], *names: str) -> tuple[str, str]:
         value = body.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             return f"{name} is no positive integer", name
+        if value is not None and value > MOST_COUNT:
+            return f"{name} is larger than {MOST_COUNT}", name
     return "", ""
 
 
