@@ -115,7 +115,8 @@ class Gateway:
 
     async def _serve(self, shape: Shape, turn: Turn, scope: Scope, receive: Receive, send: Send) -> None:
         headers = self._begun(turn, scope)
-        if self._log.full:
+        if not self._log.admits():
+            turn.logged = False
             raise Refused("busy", "the log cannot be written, and what is not logged does not happen", retry_after_s=5)
         if self._metrics.running > self._policy.limits.at_once:
             raise Refused("busy", "too many calls at once", retry_after_s=1)
@@ -407,7 +408,8 @@ class Gateway:
             self._metrics.tokens(turn.usage.tokens_in, turn.usage.tokens_out)
         for (guard, _), outcome in turn.ledger.entries.items() if turn.ledger else ():
             self._metrics.guard(guard, outcome.result)
-        self._log.add(turn.event())
+        if turn.logged:
+            self._log.add(turn.event())
         if self._spans and turn.span is not None:
             self._spans.end(turn)
 

@@ -1,7 +1,7 @@
 """The log of events: one canonical JSON object a line, each naming the one before it, in segments of a bounded size.
 
 Callers never wait: a thread of its own writes. When the disk does not take more, events wait in a bounded memory, and
-when that is full the gateway says so (`full`) and lets nothing through: what is not logged does not happen.
+when that is full the gateway lets nothing more through (`admits`): what is not logged does not happen.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class EventLog:
         self._lock = self._locked()
         self._most = segment_bytes
         self._waiting: deque[dict[str, Any]] = deque()
-        self._missed = 0
+        self._refused = 0
         self._stopping = threading.Event()
         self._file: Any = None
         self._path = folder
@@ -91,10 +91,16 @@ class EventLog:
             exit_code=3,
         )
 
-    @property
-    def full(self) -> bool:
-        """Say whether no event can wait any more."""
-        return len(self._waiting) >= MOST_WAITING
+    def admits(self) -> bool:
+        """Say whether something may happen that is to be logged.
+
+        What is refused for this is not logged by itself, but counted, and told once the log is written again. What was
+        let through before still finds room, however full it is.
+        """
+        if len(self._waiting) < MOST_WAITING:
+            return True
+        self._refused += 1
+        return False
 
     @property
     def waiting(self) -> int:
@@ -102,17 +108,15 @@ class EventLog:
         return len(self._waiting)
 
     def add(self, event: dict[str, Any]) -> None:
-        """Take an event; it gets its number and link when it is written.
-
-        Calls that were refused because the log was full are counted, and told together once it is written again.
-        """
-        if self.full:
-            self._missed += 1
-            return
-        if self._missed:
-            missed, self._missed = self._missed, 0
-            self._stamp({"event": "refused_unlogged", "calls": missed})
+        """Take an event; it gets its number and link when it is written."""
+        if len(self._waiting) < MOST_WAITING:
+            self._tell_refused()
         self._stamp(event)
+
+    def _tell_refused(self) -> None:
+        if self._refused:
+            refused, self._refused = self._refused, 0
+            self._stamp({"event": "refused_unlogged", "calls": refused})
 
     def _stamp(self, event: dict[str, Any]) -> None:
         event["time"] = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -120,6 +124,7 @@ class EventLog:
 
     def stop(self) -> None:
         """Write what waits, and close."""
+        self._tell_refused()
         self._stopping.set()
         self._thread.join(timeout=10)
         os.close(self._lock)

@@ -29,6 +29,8 @@ class Turn:
         self.model = self.upstream = self.reason = self.told = ""
         self.status = 0
         self.stream = self.cached = self.begun = self.shadow = False
+        self.logged = True
+        """False where the log had no room, and counts it only."""
         self.unseen = 0
         """Parts of the request that no guard can read."""
         self.usage: Usage | None = None

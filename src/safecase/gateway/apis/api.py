@@ -147,6 +147,8 @@ def positive(body: dict[str, Any], *names: str) -> tuple[str, str]:
     """Say which of some fields is there and no positive integer."""
     for name in names:
         value = body.get(name)
+        if isinstance(value, float) and value.is_integer():
+            value = body[name] = int(value)  # 1.0 is an integer of JSON
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             return f"{name} is no positive integer", name
         if value is not None and value > MOST_COUNT:

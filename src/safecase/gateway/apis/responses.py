@@ -58,7 +58,7 @@ class Responses(Shape):
             return found
         if not isinstance(body.get("input"), str | list) and "prompt" not in body:
             return "input is wanted, as a text or a list", "input"
-        if body.get("background"):
+        if body.get("background", False) is not False:
             return "what runs in the background passes no gateway on its way back", "background"
         return positive(body, "max_output_tokens")
 

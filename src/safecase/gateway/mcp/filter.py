@@ -75,8 +75,8 @@ class Rules(NamedTuple):
     limits: LimitsPolicy
     note: Callable[[dict[str, Any]], None]
     """Takes events for the log."""
-    full: Callable[[], bool]
-    """Whether the log takes no more: what is not logged does not happen."""
+    admits: Callable[[], bool]
+    """Whether the log has room: what is not logged does not happen, and the log counts what is refused for that."""
     with_texts: bool = False
     threshold: float | None = None
 
@@ -137,9 +137,9 @@ class Filter:
     def _decided(self, message: Message, side: str, decide: Callable[[Message], Passed]) -> Passed:
         kind = messages.kind_of(message)
         method = message.get("method", "")
-        logged = ""
+        logged, admitted = "", self._rules.admits()
         try:
-            if self._rules.full():
+            if not admitted:
                 raise Refused("busy", "the log cannot be written, and what is not logged does not happen")
             return decide(message)
         except Refused as why:
@@ -151,7 +151,8 @@ class Filter:
             code, told = REFUSED, why.message
         except Exception as why:  # noqa: BLE001  what breaks here must not let a message through
             code, told = FAILED, f"the proxy failed ({type(why).__name__}), and nothing passes without it"
-        self._event(side, method, "error" if code == FAILED else "block", logged or told, self._name_of(message))
+        if admitted:
+            self._event(side, method, "error" if code == FAILED else "block", logged or told, self._name_of(message))
         if kind == "request":
             return Passed(back=messages.failure(message["id"], code, told))
         if kind == "response":

@@ -35,7 +35,7 @@ def opened(policy: GatewayPolicy, root: Path, lock: Path, server: str, trust: Tr
         mcp=policy.mcp,
         limits=policy.limits,
         note=log.add,
-        full=lambda: log.full,
+        admits=log.admits,
         with_texts=policy.log.texts,
         threshold=rarely,
     )
