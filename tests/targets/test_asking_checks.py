@@ -123,7 +123,7 @@ def test_a_canary_that_proves_nothing_is_told(canary: str, told: str, tmp_path: 
 
 
 def test_what_the_budget_leaves_open_says_what_would_settle_it(tmp_path: Path) -> None:
-    testing = {"attacks": {"canary": "WOODRUFF-5521", "calls": 62}}
+    testing = {"attacks": {"canary": "WOODRUFF-5521", "calls": 63}}
     with endpoint(lambda _: completion("Plants.")) as subject:
         checked = context(tmp_path, testing)
         found = list(attacks_resisted.run(subject, checked))

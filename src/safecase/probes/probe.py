@@ -28,6 +28,8 @@ class ProbeFacts(Noun, frozen=True):
     """Of each identity, texts that nobody else may see."""
     tools: tuple[Tool, ...] = ()
     """What it may call."""
+    takes_tools: bool = True
+    """False where it turns away messages of tools, so that no attack can come by them."""
     most_characters: int = 20_000
     """The longest answer that is in order."""
     most_seconds: float | None = None
@@ -72,7 +74,7 @@ class Probe(Noun, frozen=True):
 
 def turns(rng: random.Random, choices: Sequence[T]) -> Iterator[T]:
     """Give every choice once, in random order, again and again: no variant is left out of a small sample."""
-    while True:
+    while choices:
         yield from rng.sample(choices, len(choices))
 
 

@@ -56,6 +56,11 @@ class Script(Noun, frozen=True, forbid_unknown_fields=True):
     slots: Mapping[str, tuple[str, ...]] = {}
     """Further slots, or others than the family's."""
 
+    @property
+    def with_tools(self) -> bool:
+        """Say whether a tool speaks in it."""
+        return any(turn.tool for turn in self.turns)
+
 
 class Family(Noun, frozen=True, forbid_unknown_fields=True):
     """What stands in a file for one family."""
@@ -112,10 +117,11 @@ def _attacks(family: Family, rng: random.Random, facts: ProbeFacts) -> Iterator[
     """Give every variant in random order, again and again; none where something that is needed is not known."""
     if not _known(family, facts):
         return
-    for variant in turns(rng, tuple(family.attacks)):
-        script = family.attacks[variant]
-        if isinstance(script, str):
-            script = Script(turns=(Turn(user=script),))
+    scripts = {variant: _script(said) for variant, said in family.attacks.items()}
+    if not facts.takes_tools:
+        scripts = {variant: one for variant, one in scripts.items() if not (family.tools or one.with_tools)}
+    for variant in turns(rng, tuple(scripts)):
+        script = scripts[variant]
         filling = _Filling(rng, {**family.slots, **script.slots}, facts)
         conversation = tuple(_messages(script, filling))
         then = tuple(
@@ -131,6 +137,10 @@ def _attacks(family: Family, rng: random.Random, facts: ProbeFacts) -> Iterator[
             identity=filling.identity(script.identity),
             max_tokens=family.max_tokens,
         )
+
+
+def _script(said: str | Script) -> Script:
+    return Script(turns=(Turn(user=said),)) if isinstance(said, str) else said
 
 
 def _known(family: Family, facts: ProbeFacts) -> bool:
