@@ -419,11 +419,57 @@ class AttacksBlock(Noun, frozen=True):
     seed: int = 1
 
 
+class LoadBlock(Noun, frozen=True):
+    """The load that the service is to bear, and what counts as bearing it."""
+
+    per_second: Annotated[float, Meta(gt=0, le=1000, description="Requests a second, as on a busy day.")]
+    seconds: Annotated[float, Meta(ge=1, le=600, description="How long the load lasts in a test.")] = 20.0
+    p95_seconds: Annotated[
+        float, Meta(gt=0, le=600, description="95 of 100 answers are there within so many seconds.")
+    ] = 5.0
+    errors: Annotated[Share, Meta(description="The share of requests that may fail.")] = 0.05
+    burst: Annotated[int, Meta(ge=0, le=512, description="So many at once are more than it must bear.")] = 64
+
+
+class BenchmarkBlock(Noun, frozen=True):
+    """A benchmark that others use too, and what it gave for this model."""
+
+    id: Id
+    file: Annotated[
+        str, Meta(description="Its results: of lm-evaluation-harness, Inspect (JSON) or `safecase testing evaluate`.")
+    ]
+    metric: Annotated[str, Meta(description="Which of its numbers counts; left out, the only one.")] = ""
+    threshold: Annotated[Share, Meta(description="The least that it must be.")] = 0.0
+    model: Annotated[str, Meta(description="Id of the model in `models` that it ran on; left out, the only one.")] = ""
+
+
+class OversightBlock(Noun, frozen=True):
+    """Whether overseers notice wrong results that were planted among their work."""
+
+    file: Annotated[str, Meta(description="CSV or JSON lines: case, overseer, day, planted, stopped.")]
+    threshold: Annotated[
+        Share, Meta(description="The share of planted cases that must be stopped; its lower 95 % bound is held to it.")
+    ] = 0.8
+    valid_days: Annotated[int, Meta(ge=1, le=3650, description="Older cases do not count.")] = 365
+
+
+class ExplanationsBlock(Noun, frozen=True):
+    """How decisions are explained, and a sample of them."""
+
+    method: Annotated[str, Meta(max_length=200, description="By what method: `SHAP`, `counterfactual`, rules ….")]
+    file: Annotated[str, Meta(description="CSV or JSON lines: decision, explanation, and by whom or what.")]
+    least: Annotated[int, Meta(ge=1, le=100_000, description="How many decisions a sample has at the least.")] = 20
+
+
 class TestingBlock(Noun, frozen=True):
     """Measure 5: test suites and attacks."""
 
     suites: tuple[SuiteBlock, ...] = ()
     attacks: AttacksBlock = AttacksBlock()
+    load: LoadBlock | None = None
+    benchmarks: tuple[BenchmarkBlock, ...] = ()
+    oversight: OversightBlock | None = None
+    explanations: ExplanationsBlock | None = None
 
 
 class Fix(Noun, frozen=True):

@@ -30,6 +30,7 @@ NAMED = (
     "training.modules",
     "supply_chain.vendors",
     "testing.suites",
+    "testing.benchmarks",
     "maintenance.feeds",
 )
 """Lists of blocks whose `id` is unique in the list."""
@@ -54,6 +55,9 @@ PATHS = (
     "supply_chain.image_reports",
     "supply_chain.bom",
     "testing.suites.file",
+    "testing.benchmarks.file",
+    "testing.oversight.file",
+    "testing.explanations.file",
     "maintenance.advisories",
     "maintenance.model_calendar",
     "maintenance.feeds.file",

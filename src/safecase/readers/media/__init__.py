@@ -1,0 +1,1 @@
+"""What images, sound and video carry about how they were made: C2PA content credentials."""
