@@ -22,15 +22,15 @@ from safecase.measures.testing.engine.budget import Limits
 from safecase.measures.testing.engine.journal import Journal, Line
 from safecase.measures.testing.engine.pace import BREAKS_AFTER, Pace
 from safecase.measures.testing.engine.running import Attempt, Ended, run
-from safecase.readers.conversations import said
+from safecase.readers.conversations import Next, said
 from safecase.targets.target import Ask, Reply, Unanswered
 
 
 class Numbers:
     """Gives so many attempts, and remembers what came of them."""
 
-    def __init__(self, most: int) -> None:
-        self.most, self.drawn = most, 0
+    def __init__(self, most: int, then: tuple[Next, ...] = ()) -> None:
+        self.most, self.drawn, self.then = most, 0, then
         self.counted: list[tuple[int, Line]] = []
 
     def draw(self) -> Attempt | None:
@@ -38,7 +38,7 @@ class Numbers:
             return None
         self.drawn += 1
         asked = Ask(conversation=said(f"number {self.drawn}"), max_tokens=10)
-        return Attempt(family="w", variant="v", number=self.drawn, asked=asked)
+        return Attempt(family="w", variant="v", number=self.drawn, asked=asked, then=self.then)
 
     def judge(self, attempt: Attempt, replies: tuple[Reply, ...]) -> Line:
         return Line(replies=replies, shown="odd" if attempt.number % 2 else "")
@@ -154,6 +154,12 @@ def test_a_budget_is_never_exceeded(limits: Limits, why: str) -> None:
     assert len(source.counted) == sum(target.asked.values())
 
 
+def test_conversations_of_several_turns_keep_to_the_budget_too() -> None:
+    source, target = Numbers(1000, then=(Next(text="number 0"),) * 2), Echo(takes_s=0.002)
+    ended = ran(source, target, limits=Limits(calls=50), at_once=16)
+    assert (ended.calls, target.asked.total(), len(source.counted)) == (48, 48, 16)
+
+
 def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
     path = tmp_path / "run.journal"
     first = Journal(path, "r")
@@ -164,7 +170,17 @@ def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
     ended = ran(source, target, again)
     again.close()
     assert sorted(target.asked) == sorted(f"number {n}" for n in range(31, 51))
-    assert (len(source.counted), ended.known, ended.calls) == (50, 30, 20)
+    assert (len(source.counted), ended.known, ended.calls) == (50, 30, 50)
+
+
+def test_what_was_asked_before_a_kill_counts_for_the_budget(tmp_path: Path) -> None:
+    for calls in (30, 50):
+        target = Echo()
+        journal = Journal(tmp_path / "run.journal", "r")
+        ended = ran(Numbers(100), target, journal, limits=Limits(calls=calls))
+        journal.close()
+        assert ended.calls == calls
+    assert target.asked.total() == 20
 
 
 def test_a_journal_of_another_run_or_none_at_all_is_refused(tmp_path: Path) -> None:

@@ -73,6 +73,8 @@ def contains_secret(text: str, secret: str) -> str | None:
 
 def folded(text: str) -> str:
     """Take away what does not change how a text reads: case, width, invisible signs."""
+    if text.isascii():
+        return text.lower()
     compatible = unicodedata.normalize("NFKC", text)
     return "".join(c for c in compatible.casefold() if unicodedata.category(c) != "Cf")
 
@@ -163,7 +165,9 @@ def _readable(decode: Callable[[str], bytes], run: str) -> Iterator[str]:
         text = decode(run).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         return
-    if text and sum(c.isprintable() and c != "\ufffd" for c in text) >= 0.8 * len(text):
+    if (text.isascii() and text.isprintable() and text) or sum(
+        c.isprintable() and c != "\ufffd" for c in text
+    ) >= 0.8 * len(text) > 0:
         yield text
 
 

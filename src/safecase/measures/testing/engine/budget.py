@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
+from safecase.readers.conversations import Next
 from safecase.targets.target import Ask, Reply
 from safecase.vocabulary import Noun
 
@@ -18,6 +20,16 @@ class Limits(Noun, frozen=True):
     money: float | None = None
     seconds: float | None = None
     price_per_1000_tokens: float = 0.0
+
+
+class Cost(NamedTuple):
+    """What one attempt may take."""
+
+    calls: int
+    tokens: int
+
+
+LEAST: Final = Cost(1, 1)
 
 
 class Budget:
@@ -40,10 +52,10 @@ class Budget:
         limit = self._limits.seconds
         return float("inf") if limit is None else limit - (self._clock() - self._began)
 
-    def used_up(self, asked: Ask | None = None, calls: int = 1) -> str:
-        """Say what is used up, or would be by asking `asked` in so many calls; empty while nothing is."""
+    def used_up(self, wanted: Cost = LEAST) -> str:
+        """Say what is used up, or would be by something of that cost; empty while nothing is."""
         limits = self._limits
-        tokens = self.tokens + (calls * _tokens(asked) if asked else 1)
+        calls, tokens = wanted.calls, self.tokens + wanted.tokens
         if self.seconds_left <= 0:
             return "the time is used up"
         if limits.calls is not None and self.calls + calls > limits.calls:
@@ -54,21 +66,37 @@ class Budget:
             return "the money is used up"
         return ""
 
-    def reserve(self, asked: Ask) -> int:
-        """Take what a call may cost at the most; give how many tokens that is."""
-        tokens = _tokens(asked)
-        self.calls += 1
-        self.tokens += tokens
-        return tokens
+    def reserve(self, wanted: Cost) -> None:
+        """Take what something may cost at the most."""
+        self.calls += wanted.calls
+        self.tokens += wanted.tokens
 
-    def settle(self, reserved: int, reply: Reply | None) -> None:
-        """Put back what a call did not take; where nobody tells, what was reserved is taken for used."""
-        if reply is None:
-            self.tokens -= reserved
-        elif reply.tokens_in or reply.tokens_out:
-            self.tokens += reply.tokens_in + reply.tokens_out - reserved
+    def spent(self, once: Cost, replies: Sequence[Reply]) -> None:
+        """Count what a run before this one has spent on an attempt."""
+        self.reserve(once)
+        self.settle(once, len(replies) or 1, replies)
+
+    def settle(self, reserved: Cost, sent: int, replies: Sequence[Reply]) -> None:
+        """Put back what it did not take; where nobody tells, what was reserved is taken for used."""
+        self.calls += sent - reserved.calls
+        told = [reply.tokens_in + reply.tokens_out for reply in replies]
+        if not replies:
+            self.tokens -= reserved.tokens
+        elif all(told):
+            self.tokens += sum(told) - reserved.tokens
 
 
-def _tokens(asked: Ask) -> int:
-    characters = sum(len(message.text) for message in asked.conversation)
-    return characters // CHARACTERS_A_TOKEN + 1 + (asked.max_tokens or 0)
+def cost(asked: Ask, then: Sequence[Next] = ()) -> Cost:
+    """Give what asking this, and going on with that, may cost at the most: each turn holds all that was said before."""
+    said = _characters(asked) // CHARACTERS_A_TOKEN + 1
+    answer = asked.max_tokens or 0
+    tokens = said + answer
+    for one in then:
+        turn = len(one.text) // CHARACTERS_A_TOKEN + 1
+        said = turn if one.fresh else said + answer + turn
+        tokens += said + answer
+    return Cost(1 + len(then), tokens)
+
+
+def _characters(asked: Ask) -> int:
+    return sum(len(message.text) for message in asked.conversation)

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from safecase.measures.testing.engine.budget import Budget, Limits
+from safecase.measures.testing.engine.budget import Budget, Limits, cost
 from safecase.measures.testing.engine.journal import Journal, Line
 from safecase.measures.testing.engine.pace import TRIES, Pace
 from safecase.readers.conversations import Next
@@ -63,7 +63,7 @@ class Ended(Noun, frozen=True):
     stopped: str
     """Why it ended before its source did; empty where it did not."""
     calls: int
-    """Requests that were sent, those that were tried again among them."""
+    """Requests that were sent, those that were tried again and those of a run before among them."""
     tokens: int
     money: float
     seconds: float
@@ -164,6 +164,7 @@ class _Run:
         known = self._journal.get(one)
         if known is not None:
             self._known += 1
+            self._budget.spent(cost(attempt.asked, attempt.then), known.replies)
             self._count(attempt, known)
             return
         task = asyncio.create_task(self._ask(one, attempt))
@@ -182,7 +183,7 @@ class _Run:
         while True:
             if (wait := self._pace.not_before - self._clock()) > 0:
                 await asyncio.sleep(wait)
-            if full := self._budget.used_up(attempt.asked, calls=1 + len(attempt.then)):
+            if full := self._budget.used_up(cost(attempt.asked, attempt.then)):
                 self._stopped = self._stopped or full
                 return
             tries += 1
@@ -207,21 +208,19 @@ class _Run:
         return msgspec.structs.replace(self._source.judge(attempt, replies), tries=tries), 0.0
 
     async def _replies(self, attempt: Attempt) -> tuple[Reply, ...]:
-        asked = attempt.asked
-        replies = [await self._reply(asked)]
-        for then in attempt.then:
-            asked = following(asked, replies[-1], then)
-            replies.append(await self._reply(asked))
-        return tuple(replies)
-
-    async def _reply(self, asked: Ask) -> Reply:
-        reserved = self._budget.reserve(asked)
-        reply: Reply | None = None
+        asked, replies = attempt.asked, list[Reply]()
+        wanted = cost(asked, attempt.then)
+        self._budget.reserve(wanted)
+        sent = 1
         try:
-            reply = await self._target.ask(asked)
+            replies.append(await self._target.ask(asked))
+            for then in attempt.then:
+                asked = following(asked, replies[-1], then)
+                sent += 1
+                replies.append(await self._target.ask(asked))
         finally:
-            self._budget.settle(reserved, reply)
-        return reply
+            self._budget.settle(wanted, sent, replies)
+        return tuple(replies)
 
     async def _commits(self) -> None:
         while True:
