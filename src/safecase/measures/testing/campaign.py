@@ -268,10 +268,9 @@ async def attack(
     run that was cut off and goes on.
     """
     began = clock()
-    greeted = await _greet(target, plan)
+    greeted, takes_tools = await _greet(target, plan)
     ordinary = tuple(reply.text for reply in greeted)
     spent = min(len(greeted) + 1, plan.calls)
-    takes_tools = spent > len(greeted) and await _takes_tools(target, plan)
     known = msgspec.structs.replace(facts, ordinary=ordinary, takes_tools=takes_tools)
     families = [_Family(probe, known, plan, Transcript(masks)) for probe in probes]
     slow = max(reply.seconds for reply in greeted) > SLOW_S
@@ -307,18 +306,19 @@ async def attack(
     )
 
 
-async def _greet(target: AsyncTarget, plan: Plan) -> list[Reply]:
-    greetings = GREETINGS if plan.calls > len(GREETINGS) else GREETINGS[:1]
-    asked = (Ask(conversation=said(text), max_tokens=LONGEST_REPLY, seed=plan.seed) for text in greetings)
-    return [await _asked(target, one) for one in asked]
-
-
-async def _takes_tools(target: AsyncTarget, plan: Plan) -> bool:
-    try:
-        await _asked(target, msgspec.structs.replace(WITH_TOOL, seed=plan.seed))
-    except CollectError:
-        return False
-    return True
+async def _greet(target: AsyncTarget, plan: Plan) -> tuple[list[Reply], bool]:
+    """Give the answers to innocent questions, and whether it takes messages of tools."""
+    texts = GREETINGS if plan.calls > len(GREETINGS) else GREETINGS[:1]
+    questions = [Ask(conversation=said(text), max_tokens=LONGEST_REPLY, seed=plan.seed) for text in texts]
+    if plan.calls > len(questions):
+        questions.append(msgspec.structs.replace(WITH_TOOL, seed=plan.seed))
+    answers = await asyncio.gather(*(_asked(target, one) for one in questions), return_exceptions=True)
+    replies: list[Reply] = []
+    for answer in answers[: len(texts)]:
+        if isinstance(answer, BaseException):
+            raise answer
+        replies.append(answer)
+    return replies, isinstance(answers[-1], Reply) and len(answers) > len(texts)
 
 
 async def _asked(target: AsyncTarget, asked: Ask) -> Reply:

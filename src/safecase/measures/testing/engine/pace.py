@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+FIRST: Final = 16.0
+"""At once, to begin with."""
 BREAKS_AFTER: Final = 20
 """So many failures in a row: the target is down, or wants us to stop."""
 LONGEST_BACKOFF_S: Final = 30.0
@@ -19,7 +21,7 @@ class Pace:
     def __init__(self, most: int, *, rng: random.Random, clock: Callable[[], float]) -> None:
         self._most = most
         self._rng, self._clock = rng, clock
-        self._bears = min(8.0, float(most))
+        self._bears = min(FIRST, float(most))
         self._starting = True
         self._halved_at = 0.0
         self._failures = 0
