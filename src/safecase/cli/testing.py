@@ -11,6 +11,7 @@ from safecase.cli.verbs import Verbs
 
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "attack": ("testing_attack:attack", "Attack a running service with texts of our own, and say what broke."),
+    "campaign": ("testing_campaign:campaign", "Attack many services at once, here or on a Ray cluster."),
     "adapt": ("testing_adapt:adapt", "Let a model of your own attack a service, learning from each answer."),
     "judge": ("testing_judge:judge", "Measure a judge model, and take its errors out of a rate."),
     "drift": ("testing_drift:drift", "Whether a service is still what it was."),

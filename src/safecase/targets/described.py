@@ -50,7 +50,7 @@ class Described(Noun, frozen=True):
     tools: tuple[Tool, ...] = ()
     timeout_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
     most_characters: Annotated[int, Meta(ge=1, description="The longest answer that is in order.")] = 20_000
-    most_seconds: Annotated[float | None, Meta(gt=0, description="The slowest answer that is in order.")] = None
+    most_seconds: Annotated[float, Meta(gt=0, description="The slowest answer that is in order.")] | None = None
 
 
 def read_target(path: Path) -> Described:
