@@ -23,6 +23,7 @@ def remembering(
     heeds_notes: bool = False,
     heeds_tools: bool = False,
     takes_tools: bool = True,
+    stops_orders: bool = False,
 ) -> Iterator[str]:
     """Serve; `whose` names the memory that a request reads and writes."""
     facts: dict[str, list[str]] = {}
@@ -34,6 +35,8 @@ def remembering(
         if last["role"] == "tool" and not takes_tools:
             return Response(400, b'{"error": {"message": "no tools here"}}')
         text = last["content"]
+        if stops_orders and _WISH.search(text):
+            return Response(403, b'{"error": {"message": "refused", "param": "injection"}}')
         heeded = heeds_tools if last["role"] == "tool" else heeds_notes or "<note>" not in text
         if fact := _FACT.search(text):
             facts.setdefault(owner, []).append(fact[1])

@@ -10,9 +10,9 @@ import pytest
 
 from safecase.measures.protection.checks.sandboxed import sandboxed
 from safecase.vocabulary import Finding
-from tests.measures.code_runner import running_code
+from tests.measures.code_runner import ran, running_code
 from tests.measures.looking import looked, rules, written
-from tests.targets.servers import Response, completion, serving
+from tests.targets.servers import Request, Response, completion, serving
 
 AI = "ai: {kind: llm}\n"
 ALL = ["sandbox.files", "sandbox.network", "sandbox.secrets"]
@@ -125,6 +125,13 @@ def test_a_pod_without_a_policy_and_with_a_token_fails(tmp_path: Path) -> None:
     assert rules(findings) == ["sandbox.network", "sandbox.secrets"]
 
 
+def test_a_policy_of_another_kind_may_bind_it(tmp_path: Path) -> None:
+    policy = "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: alone}\nspec: {}\n"
+    findings = declared(tmp_path, POD.format(token="false", more="", container=""), policy)
+    assert rules(findings) == []
+    assert rules(findings, "unknown") == ["sandbox.network"]
+
+
 @pytest.mark.parametrize(
     ("service", "wanted"),
     [
@@ -140,3 +147,25 @@ def test_a_service_of_compose_is_judged_alike(service: str, wanted: list[str], t
     files = {"compose.yaml": f"services: {{run-python: {service}}}\nnetworks: {{inner: {{internal: true}}}}\n"}
     manifest = AI + "deployment: {manifests: [compose.yaml]}\ntools: [{id: run_python, effect: exec}]\n"
     assert rules(looked(sandboxed, written(tmp_path, files, manifest))) == wanted
+
+
+def test_what_came_out_counts_though_nothing_was_answered(tmp_path: Path) -> None:
+    def silent(request: Request) -> Response:
+        ran(request.body["code"], held=False)
+        return Response(200, b'{"stdout": "done"}')
+
+    with serving(silent) as url:
+        findings = by_tool(tmp_path, url)
+    assert rules(findings) == ["sandbox.files", "sandbox.network"]
+    assert rules(findings, "unknown") == ["sandbox.unrun"]
+
+
+def test_a_tool_gets_its_token(tmp_path: Path) -> None:
+    def guarded(request: Request) -> Response:
+        if request.headers.get("authorization") != "Bearer token-of-the-test":
+            return Response(401)
+        return Response(200, json.dumps({"stdout": ran(request.body["code"], held=True)}).encode())
+
+    written(tmp_path, {"safecase-probes.yaml": "tool_keys: {run_python: token-of-the-test}\n"})
+    with serving(guarded) as url:
+        assert {f.verdict for f in by_tool(tmp_path, url)} == {"pass"}

@@ -120,7 +120,15 @@ class Forger:
             .sign(self.key, hashes.SHA256())
         )
 
-    def png(self, *, exclusions: list[Any], payload: Any = None, algorithm: int = -7, alg: str = "sha256") -> bytes:
+    def png(
+        self,
+        *,
+        exclusions: list[Any],
+        payload: Any = None,
+        algorithm: int = -7,
+        alg: str = "sha256",
+        signature: str = "self#jumbf=c2pa.signature",
+    ) -> bytes:
         """Make a picture whose hash leaves out what it is told to."""
         plain = sample("plain.png")
         body = plain[33:]
@@ -129,7 +137,7 @@ class Forger:
             binding = {"exclusions": exclusions, "alg": alg, "hash": digest, "pad": b"\0" * 40}
             held = box("c2pa.hash.data", "cbor", cbor(binding))
             link = {"url": "self#jumbf=c2pa.assertions/c2pa.hash.data", "hash": hashlib.sha256(held[8:]).digest()}
-            claim = cbor({"alg": "sha256", "created_assertions": [link]})
+            claim = cbor({"alg": "sha256", "created_assertions": [link], "signature": signature})
             parts = superbox("c2pa.assertions", "c2as", held) + box("c2pa.claim.v2", "c2cl", claim)
             manifest = superbox(
                 "urn:c2pa:1", "c2ma", parts + box("c2pa.signature", "c2cs", self.sign(claim, payload, algorithm))
@@ -183,7 +191,7 @@ def cbor(value: Any) -> bytes:
 
 
 def superbox(label: str, kind: str, inner: bytes) -> bytes:
-    told = kind.encode() + bytes(12) + b"\3" + label.encode() + b"\0"
+    told = kind.encode() + bytes.fromhex("00110010800000aa00389b71") + b"\3" + label.encode() + b"\0"
     body = struct.pack(">I", 8 + len(told)) + b"jumd" + told + inner
     return struct.pack(">I", 8 + len(body)) + b"jumb" + body
 
@@ -192,9 +200,9 @@ def box(label: str, kind: str, content: bytes) -> bytes:
     return superbox(label, kind, struct.pack(">I", 8 + len(content)) + b"cbor" + content)
 
 
-def whole(forger: Forger) -> list[Any]:
+def whole(forger: Forger, **more: Any) -> list[Any]:
     """The exclusion of just the credentials."""
-    content = forger.png(exclusions=[{"start": 33, "length": 0}])
+    content = forger.png(exclusions=[{"start": 33, "length": 0}], **more)
     found = carried(content)
     assert found is not None
     return [{"start": 33, "length": found.at[0][1] - 33}]
@@ -219,6 +227,18 @@ def test_a_hash_that_leaves_out_the_pixels_does_not_hold() -> None:
 def test_a_signature_over_what_it_brings_itself_does_not_hold() -> None:
     forger = Forger()
     assert "brings itself" in str(judged(forger.png(exclusions=whole(forger), payload=b"claim")))
+
+
+def test_a_claim_that_means_the_signature_of_another_manifest_does_not_hold() -> None:
+    forger = Forger()
+    other = "self#jumbf=/c2pa/urn:c2pa:2/c2pa.signature"
+    assert isinstance(judged(forger.png(exclusions=whole(forger, signature=other), signature=other)), str)
+
+
+def test_a_certificate_of_no_known_version_does_not_hold() -> None:
+    content = sample("signed.wav")
+    version = content.index(b"\xa0\x03\x02\x01\x02")
+    assert isinstance(judged(content[: version + 4] + b"\3" + content[version + 5 :]), str)
 
 
 def test_an_unknown_algorithm_cannot_be_judged() -> None:

@@ -8,19 +8,20 @@ from typing import Any, NamedTuple
 
 from safecase.checks import Context
 from safecase.errors import CollectError, ManifestError
+from safecase.measures.protection.declared_files import MOST_BYTES, declared_files, dicts
 from safecase.readers import yaml_places
 from safecase.readers.kubernetes import PODS, is_kubernetes, selects
 from safecase.readers.kubernetes_objects import KubernetesObject, below, read_objects
 from safecase.readers.text import shown
 from safecase.readers.yaml_places import Document
-from safecase.vocabulary import Place, Severity
+from safecase.vocabulary import Place, Severity, Verdict
 
-MOST_FILES = 500
-MOST_BYTES = 2_000_000
 _CREDENTIAL = re.compile(
     r"(^|_)(api_?)?(key|token|secret|password|passwd|passphrase|credentials?|dsn)(_|$)", re.IGNORECASE
 )
-_POD_KINDS = (*PODS, "NetworkPolicy")
+_BY_OTHERS = ("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", "GlobalNetworkPolicy", "AdminNetworkPolicy")
+"""Kinds of policies that bind pods by rules that are not read here."""
+_POLICIES = ("NetworkPolicy", *_BY_OTHERS)
 
 
 class Weak(NamedTuple):
@@ -31,6 +32,7 @@ class Weak(NamedTuple):
     mend: str
     place: Place
     severity: Severity = "high"
+    verdict: Verdict = "fail"
 
 
 class Box(NamedTuple):
@@ -46,28 +48,15 @@ class Box(NamedTuple):
 def boxes(ctx: Context) -> list[Box]:
     """Give the workloads of `deployment.manifests` that are called as a tool with `effect: exec` is."""
     wanted = {_bare(tool.id) for tool in ctx.manifest.tools if tool.effect == "exec"}
-    files = list(_files(ctx)) if wanted else []
+    files = list(declared_files(ctx)) if wanted else []
     cluster = [file for file, content in files if is_kubernetes(content)]
-    objects = read_objects(ctx.root, cluster, _POD_KINDS).found
-    policies = [one for one in objects if one.kind == "NetworkPolicy"]
+    objects = read_objects(ctx.root, cluster, (*PODS, *_POLICIES)).found
+    policies = [one for one in objects if one.kind in _POLICIES]
     found = [_pod(one, policies) for one in objects if one.kind in PODS and wanted & set(_names(one))]
     for file, content in files:
         if file not in cluster and file.endswith((".yaml", ".yml")) and b"services" in content:
             found += _composed(file, content, wanted)
     return found
-
-
-def _files(ctx: Context) -> Iterator[tuple[str, bytes]]:
-    for name in ctx.manifest.deployment.manifests:
-        path = ctx.path(name)
-        paths = sorted(path.rglob("*"))[:MOST_FILES] if path.is_dir() else [path]
-        for one in paths:
-            try:
-                if one.is_file() and one.resolve().is_relative_to(ctx.root.resolve()):
-                    with one.open("rb") as file:
-                        yield str(one.relative_to(ctx.root.resolve())), file.read(MOST_BYTES)
-            except OSError as why:
-                raise CollectError(f"{shown(name)} cannot be read: {why.strerror}", mend="correct it") from why
 
 
 def _bare(name: str) -> str:
@@ -76,7 +65,7 @@ def _bare(name: str) -> str:
 
 def _names(one: KubernetesObject) -> Iterator[str]:
     yield _bare(one.name)
-    for container in _dicts(below(_spec(one), "containers")):
+    for container in dicts(below(_spec(one), "containers")):
         yield _bare(str(container.get("name", "")))
 
 
@@ -90,7 +79,7 @@ def _pod(one: KubernetesObject, policies: list[KubernetesObject]) -> Box:
     steps = ("spec", *PODS[one.kind], "spec") if PODS[one.kind] else ("spec",)
     weak = [*_open_egress(one, policies), *_of_pod(one, spec, steps)]
     for kind in ("containers", "initContainers"):
-        for number, container in enumerate(_dicts(below(spec, kind))):
+        for number, container in enumerate(dicts(below(spec, kind))):
             weak += _of_container(one, container, (*steps, kind, number))
     named = below(spec, "runtimeClassName")
     runtime = f"runtime {shown(named, 40)}" if isinstance(named, str) else "an ordinary container"
@@ -104,13 +93,17 @@ def _open_egress(one: KubernetesObject, policies: list[KubernetesObject]) -> Ite
     binding = [
         policy
         for policy in policies
-        if (policy.namespace or "default") == (one.namespace or "default")
+        if policy.group == "networking.k8s.io"
+        and (policy.namespace or "default") == (one.namespace or "default")
         and selects(policy.at("spec", "podSelector"), labels)
         and "Egress"
         in (*policy.list_at("spec", "policyTypes"), *(["Egress"] if policy.list_at("spec", "egress") else []))
     ]
     mend = "bind it by a NetworkPolicy with `policyTypes: [Egress]` and no egress rule"
-    if not binding:
+    if not binding and any(policy.group != "networking.k8s.io" for policy in policies):
+        told = "may be bound by a policy whose rules are not read here"
+        yield Weak("network", told, mend, one.place(), verdict="unknown")
+    elif not binding:
         yield Weak("network", "may open connections to anywhere: no policy binds its egress", mend, one.place())
     for policy in binding:
         if policy.list_at("spec", "egress"):
@@ -125,7 +118,7 @@ def _of_pod(one: KubernetesObject, spec: Any, steps: tuple[str, ...]) -> Iterato
     for key in ("hostNetwork", "hostPID", "hostIPC"):
         if str(below(spec, key)).lower() in ("true", "yes", "on"):
             yield Weak("files", f"shares its host ({key})", f"take {key} out", one.place(*steps, key), "critical")
-    for number, volume in enumerate(_dicts(below(spec, "volumes"))):
+    for number, volume in enumerate(dicts(below(spec, "volumes"))):
         place = one.place(*steps, "volumes", number)
         if "hostPath" in volume:
             yield Weak("files", "mounts a folder of its host", "use an emptyDir", place, "critical")
@@ -134,15 +127,15 @@ def _of_pod(one: KubernetesObject, spec: Any, steps: tuple[str, ...]) -> Iterato
 
 
 def _sources(volume: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return _dicts(below(volume, "projected", "sources"))
+    return dicts(below(volume, "projected", "sources"))
 
 
 def _of_container(one: KubernetesObject, container: Mapping[str, Any], steps: tuple[str | int, ...]) -> Iterator[Weak]:
-    for number, variable in enumerate(_dicts(container.get("env"))):
+    for number, variable in enumerate(dicts(container.get("env"))):
         if below(variable, "valueFrom", "secretKeyRef") or _CREDENTIAL.search(str(variable.get("name", ""))):
             told = f"is given {shown(str(variable.get('name', '?')), 60)} by its environment"
             yield Weak("secrets", told, "take it out; let another workload hold it", one.place(*steps, "env", number))
-    if any("secretRef" in source for source in _dicts(container.get("envFrom"))):
+    if any("secretRef" in source for source in dicts(container.get("envFrom"))):
         yield Weak(
             "secrets", "is given a whole secret by its environment", "take envFrom out", one.place(*steps, "envFrom")
         )
@@ -198,7 +191,3 @@ def _of_service(document: Document, name: str, service: Mapping[str, Any]) -> It
         yield Weak(
             "files", "can write its own system", "set read_only: true, with a tmpfs", place("read_only"), "medium"
         )
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -40,16 +40,17 @@ def by_model(endpoint: Endpoint, ctx: Context) -> Runner:
     return run
 
 
-def by_tool(tool: ToolBlock, permission: Permission, ctx: Context) -> Runner:
-    """Call a declared tool at its address."""
+def by_tool(tool: ToolBlock, key: str, permission: Permission, ctx: Context) -> Runner:
+    """Call a declared tool at its address, with `key` as a bearer token where it has one."""
+    headers = {"authorization": f"Bearer {key}"} if key else {}
 
     def run(program: str) -> str:
         connection = Connection(permission, timeout_s=TIMEOUT_S, remaining=ctx.remaining)
         try:
             if tool.via == "mcp":
-                return _Mcp(connection, permission.path or "/").run(tool.id, program)
+                return _Mcp(connection, permission.path or "/", headers).run(tool.id, program)
             answer = connection.exchange(
-                "POST", permission.path or "/", headers={}, body={"code": program, "language": "python"}
+                "POST", permission.path or "/", headers=headers, body={"code": program, "language": "python"}
             )
             _taken(answer, tool.id)
             return "\n".join(texts(_json(answer.body))) or answer.body.decode("utf-8", "replace")
@@ -62,8 +63,14 @@ def by_tool(tool: ToolBlock, permission: Permission, ctx: Context) -> Runner:
 class _Mcp:
     """A client of the Model Context Protocol over streamable HTTP, as far as one call of a tool needs it."""
 
-    def __init__(self, connection: Connection, path: str) -> None:
-        self._connection, self._path, self._session, self._number = connection, path, "", 0
+    def __init__(self, connection: Connection, path: str, headers: Mapping[str, str]) -> None:
+        self._connection, self._path = connection, path
+        self._headers = {
+            "accept": "application/json, text/event-stream",
+            "mcp-protocol-version": MCP_VERSION,
+            **headers,
+        }
+        self._number = 0
 
     def run(self, tool: str, program: str) -> str:
         client = {"name": "safecase", "version": "1"}
@@ -77,17 +84,15 @@ class _Mcp:
         self._number += 1
         answer = self._post({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params})
         _taken(answer, method)
-        self._session = answer.headers.get("mcp-session-id", self._session)
+        if session := answer.headers.get("mcp-session-id"):
+            self._headers["mcp-session-id"] = session
         for message in _messages(answer):
             if message.get("id") == self._number and isinstance(message.get("result"), dict):
                 return dict(message["result"])
         raise CollectError(f"the MCP server does not answer {method}", mend="look into the log of the server")
 
     def _post(self, message: dict[str, Any]) -> Answer:
-        headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": MCP_VERSION}
-        if self._session:
-            headers["mcp-session-id"] = self._session
-        return self._connection.exchange("POST", self._path, headers=headers, body=message)
+        return self._connection.exchange("POST", self._path, headers=self._headers, body=message)
 
 
 def _takes_code(tools: list[Any], wanted: str) -> tuple[str, str]:
@@ -112,7 +117,8 @@ def _takes_code(tools: list[Any], wanted: str) -> tuple[str, str]:
 def _taken(answer: Answer, what: str) -> None:
     if answer.status >= 300:
         raise CollectError(
-            f"{shown(what)} answers HTTP {answer.status}", mend="let the check call it as the service does"
+            f"{shown(what)} answers HTTP {answer.status}",
+            mend="give its token in safecase-probes.yaml: `tool_keys: {TOOL: ${env:NAME}}`",
         )
 
 

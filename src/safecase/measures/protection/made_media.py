@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,8 +19,6 @@ from safecase.targets.connection import Answer, Connection
 from safecase.targets.permission import allowed
 from safecase.vocabulary import Place
 
-GENERATED: Final = "generated"
-"""How the ids of data sets begin that hold what the service made."""
 MOST_SAMPLES: Final = 200
 _UNREAD: Final = (".gif", ".tif", ".tiff", ".mp3", ".flac", ".ogg", ".opus", ".webm", ".mkv", ".svg", ".pdf", ".jxl")
 _WISHES: Final = ("response_format", "size", "voice")
@@ -33,33 +32,28 @@ class Sample(NamedTuple):
     place: Place
 
 
-def samples(ctx: Context) -> Iterator[Sample | CollectError]:
-    """Give the media in the declared data sets whose ids begin with `generated`, or why they cannot be read."""
-    given = 0
-    for number, dataset in enumerate(ctx.manifest.datasets):
-        if not dataset.id.startswith(GENERATED) or not dataset.file:
-            continue
-        path = ctx.path(dataset.file)
-        if not path.exists():
-            yield CollectError(f"{shown(dataset.file)} is not there", mend=f"correct datasets.{number}.file")
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if not file.is_file() or not file.resolve().is_relative_to(ctx.root.resolve()):
-                continue
-            name = str(file.relative_to(ctx.root.resolve()))
-            with file.open("rb") as opened:
-                content = opened.read(MOST_BYTES + 1)
-            if not is_media(content) and file.suffix.lower() not in _UNREAD:
-                continue
-            given += 1
-            if given > MOST_SAMPLES:
-                yield CollectError(f"only the first {MOST_SAMPLES} samples were read", mend="declare fewer")
-                return
-            if len(content) > MOST_BYTES:
-                yield CollectError(
-                    f"{shown(name)} has more than {MOST_BYTES // 1024**2} MiB", mend="take a smaller one"
-                )
-            else:
-                yield Sample(name, content, Place(file=name))
+def samples(ctx: Context, names: Sequence[str]) -> Iterator[Sample | CollectError]:
+    """Give the media in files and folders, or why they cannot be read."""
+    for name in names:
+        if not ctx.path(name).exists():
+            yield CollectError(f"{shown(name)} is not there", mend="correct `media`, or make the samples first")
+    files = [file for name in names for file in _files(ctx, name)]
+    if len(files) > MOST_SAMPLES:
+        yield CollectError(f"only the first {MOST_SAMPLES} of {len(files)} samples were read", mend="declare fewer")
+    for file in files[:MOST_SAMPLES]:
+        name = str(file.relative_to(ctx.root.resolve()))
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            yield CollectError(f"{shown(name)} has more than {MOST_BYTES // 1024**2} MiB", mend="take a smaller one")
+        elif is_media(content) or file.suffix.lower() in _UNREAD:
+            yield Sample(name, content, Place(file=name))
+
+
+def _files(ctx: Context, name: str) -> list[Path]:
+    path = ctx.path(name)
+    found = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [file for file in found if file.is_file() and file.resolve().is_relative_to(ctx.root.resolve())]
 
 
 def asked(endpoint: Endpoint, ctx: Context) -> Iterator[Sample]:

@@ -46,7 +46,8 @@ class Said(Noun, frozen=True):
 class Seen(NamedTuple):
     """What came of it: what the program said, and what reached us."""
 
-    said: Said
+    said: Said | None
+    """None where nothing in the answer shows that the program ran."""
     came: bool
     """Its connection reached us."""
     read: tuple[str, ...]
@@ -69,6 +70,7 @@ class Probe:
         with contextlib.ExitStack() as opened:
             address, family = _own_address(self._permission)
             self._listener = opened.enter_context(socket.create_server((address, 0), family=family))
+            opened.callback(self._hang_up)
             marker = Path(opened.enter_context(tempfile.NamedTemporaryFile(prefix="safecase-probe-")).name)
             marker.write_text(self._key)
             marker.chmod(0o644)  # whoever runs code is somebody else
@@ -90,19 +92,27 @@ class Probe:
         told = (self._key, host, port, [str(path) for path in self._known], str(self._new))
         return f"{inspect.getsource(in_the_box)}\n\nprint(look{told!r})\n"
 
-    def seen(self, answer: str) -> Seen | None:
-        """Read an answer; None where nothing in it shows that the program ran."""
+    def seen(self, answer: str) -> Seen:
+        """Read what was answered, and look at what came and what lies here."""
+        said = self._said(answer)
+        seals = {seal for seal in said.read if seal} if said is not None else set()
+        return Seen(
+            said=said,
+            came=self._came.wait(1.0) if said is not None and said.reached else self._came.is_set(),
+            read=tuple(str(path) for path in self._known if in_the_box.mac_of(self._key, str(path)) in seals),
+            wrote=self._new.exists(),
+        )
+
+    def _said(self, answer: str) -> Said | None:
         for line in _LINE.finditer(answer):
             if secrets.compare_digest(in_the_box.mac(self._key, line[2].encode()), line[1]):
-                try:
-                    said = msgspec.json.decode(line[2], type=Said)
-                except msgspec.DecodeError:
-                    continue  # sealed by somebody who read the key out of the program
-                seals = {seal for seal in said.read if seal}
-                read = tuple(str(path) for path in self._known if in_the_box.mac_of(self._key, str(path)) in seals)
-                came = self._came.wait(1.0) if said.reached else self._came.is_set()
-                return Seen(said=said, came=came, read=read, wrote=self._new.exists())
+                with contextlib.suppress(msgspec.DecodeError):  # sealed by who read the key out of the program
+                    return msgspec.json.decode(line[2], type=Said)
         return None
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):  # closing alone does not wake who waits
+            self._listener.shutdown(socket.SHUT_RDWR)
 
     def _listen(self) -> None:
         while True:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 MOST_PARTS: Final = 100_000
 C2PA_UUID: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_FILL: Final = re.compile(rb"\xff+")
+_PICTURE: Final = b"\xda\xd9"
+"""Markers of the picture's data, and of the end."""
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 
 
@@ -87,16 +91,16 @@ def _jpeg(content: bytes) -> Carried:
 
 
 def _segments(content: bytes) -> Iterator[Part]:
+    """Give the segments before the picture itself; any number of 0xFF may stand before a marker."""
     at = 2
-    while at + 4 <= len(content) and content[at] == 0xFF and content[at + 1] not in (0xDA, 0xD9):
-        if content[at + 1] == 0xFF:
-            at += 1
-            continue
-        end = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-        if end < at + 4 or end > len(content):
+    while fill := _FILL.match(content, at):
+        marker = fill.end()
+        if marker + 3 > len(content) or content[marker] in _PICTURE:
+            return
+        at = marker + 1 + int.from_bytes(content[marker + 1 : marker + 3], "big")
+        if at < marker + 3 or at > len(content):
             raise CarrierError("a segment leads out of the file")
-        yield Part(content[at + 1 : at + 2], at, end, at + 4)
-        at = end
+        yield Part(content[marker : marker + 1], marker - 1, at, marker + 3)
 
 
 def _chunks(content: bytes) -> Iterator[Part]:

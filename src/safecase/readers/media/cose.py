@@ -38,12 +38,12 @@ def verified(signature: bytes, payload: bytes) -> list[x509.Certificate]:
         raise CoseError("its headers are broken")
     listed = headers.get(_X5CHAIN, headers.get("x5chain", unprotected.get(_X5CHAIN, unprotected.get("x5chain"))))
     listed = [listed] if isinstance(listed, bytes) else listed
-    if not isinstance(listed, list) or not 0 < len(listed) <= MOST_CERTIFICATES:
+    if not isinstance(listed, list) or not 0 < len(listed) <= MOST_CERTIFICATES or not _all_bytes(listed):
         raise CoseError("it brings no certificate, or too many")
     try:
-        chain = [x509.load_der_x509_certificate(bytes(one)) for one in listed]
+        chain = [x509.load_der_x509_certificate(one) for one in listed]
         key = chain[0].public_key()
-    except (ValueError, TypeError) as why:
+    except (ValueError, TypeError, x509.InvalidVersion) as why:
         raise CoseError("its certificate is broken") from why
     except UnsupportedAlgorithm as why:
         raise UnknownAlgorithmError("its certificate has a key of another kind") from why
@@ -54,6 +54,10 @@ def verified(signature: bytes, payload: bytes) -> list[x509.Certificate]:
     except InvalidSignature as why:
         raise CoseError("its signature does not fit") from why
     return chain
+
+
+def _all_bytes(values: list[Any]) -> bool:
+    return all(isinstance(value, bytes) for value in values)
 
 
 def _sign1(content: bytes) -> tuple[bytes, dict[Any, Any], bytes]:

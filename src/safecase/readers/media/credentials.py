@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 MOST_BYTES: Final = 64 * 1024 * 1024
+MOST_STORE: Final = 16 * 1024 * 1024
 MOST_ASSERTIONS: Final = 1_000
 GENERATED: Final = frozenset({
     "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "algorithmicMedia", "compositeSynthetic",
@@ -82,19 +83,26 @@ def read_credentials(content: bytes) -> Credentials | None:
 
 
 def _verified(content: bytes, found: Carried) -> Credentials:
+    if len(found.store) > MOST_STORE:
+        raise UnjudgedError(f"its manifest store has more than {MOST_STORE // 1024**2} MiB")
     store = parse(found.store)
-    if not store.boxes:
-        raise TamperedError("its manifest store is empty")
+    if (store.kind, store.label) != ("c2pa", "c2pa") or not store.boxes:
+        raise TamperedError("its manifest store is empty, or none")
     manifest = store.boxes[-1]
     if manifest.kind == "c2um":
         raise UnjudgedError("its last manifest is an update, which binds no bytes")
-    claim_box, signature = manifest.inner("c2pa.claim", "c2pa.claim.v2"), manifest.inner("c2pa.signature")
+    if manifest.kind != "c2ma":
+        raise TamperedError("its last manifest is none")
+    claim_box, signature = (
+        manifest.inner("c2cl", "c2pa.claim", "c2pa.claim.v2"),
+        manifest.inner("c2cs", "c2pa.signature"),
+    )
     if claim_box is None or signature is None:
         raise TamperedError("its manifest has no claim, or no signature")
     chain = verified(signature.cbor(), claim_box.cbor())
     claim = decode(claim_box.cbor())
-    if not isinstance(claim, dict):
-        raise TamperedError("its claim is none")
+    if not isinstance(claim, dict) or not _leads_to(claim.get("signature"), manifest, "c2pa.signature"):
+        raise TamperedError("its claim is none, or of another signature")
     assertions = dict(_assertions(manifest, claim))
     _bound(content, found, assertions)
     return Credentials(tuple(chain), shown(_name(chain[0]), 120), tuple(_sources(assertions)))
@@ -102,7 +110,7 @@ def _verified(content: bytes, found: Carried) -> Credentials:
 
 def _assertions(manifest: Box, claim: dict[str, Any]) -> Iterator[tuple[str, Box]]:
     """Give the assertions that the claim names, each as its hash says that it was."""
-    store = manifest.inner("c2pa.assertions")
+    store = manifest.inner("c2as", "c2pa.assertions")
     listed = [
         one for key in ("assertions", "created_assertions", "gathered_assertions") for one in _list(claim.get(key))
     ]
@@ -110,14 +118,18 @@ def _assertions(manifest: Box, claim: dict[str, Any]) -> Iterator[tuple[str, Box
         raise TamperedError("its assertions are missing, or too many")
     for one in listed:
         link = one if isinstance(one, dict) else {}
-        url = str(link.get("url", ""))
-        label = url.rpartition("/")[2]
-        box = store.inner(label)
-        if box is None or (url.startswith("self#jumbf=/") and f"/{manifest.label}/" not in url):
+        label = str(link.get("url", "")).rpartition("/")[2]
+        box = next((box for box in store.boxes if box.label == label), None)
+        if box is None or not _leads_to(link.get("url"), manifest, f"c2pa.assertions/{label}"):
             raise TamperedError(f"the assertion {shown(label, 60)} is not there")
         if link.get("hash") != _digest(str(link.get("alg") or claim.get("alg") or ""), [box.payload]):
             raise TamperedError(f"the assertion {shown(label, 60)} was changed")
         yield label, box
+
+
+def _leads_to(url: object, manifest: Box, path: str) -> bool:
+    """Say whether a link of the claim means a box of its own manifest."""
+    return url in (f"self#jumbf={path}", f"self#jumbf=/c2pa/{manifest.label}/{path}")
 
 
 def _bound(content: bytes, found: Carried, assertions: dict[str, Box]) -> None:

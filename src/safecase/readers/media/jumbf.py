@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 DEEPEST: Final = 12
 MOST_BOXES: Final = 5_000
+_TYPE: Final = bytes.fromhex("00110010800000aa00389b71")
+"""What follows the four letters in a type (ISO 19566-5, Annex B)."""
 
 
 class JumbfError(ValueError):
@@ -17,7 +19,7 @@ class Box(NamedTuple):
     """A superbox: its kind, its name, and what is in it."""
 
     kind: str
-    """The first four bytes of its type, `c2ma` for a manifest; empty where they are no letters."""
+    """Of C2PA's types the four letters (`c2ma` for a manifest), and of CBOR; empty for all others."""
     label: str
     payload: bytes
     """All but its header: what hashes are made of."""
@@ -25,9 +27,9 @@ class Box(NamedTuple):
     contents: tuple[tuple[bytes, bytes], ...]
     """Type and bytes of the boxes that hold data: `cbor`, `json`, `bidb` …"""
 
-    def inner(self, *labels: str) -> Box | None:
-        """Give the box inside with one of these names; None where there is none, or more than one."""
-        found = [box for box in self.boxes if box.label in labels]
+    def inner(self, kind: str, *labels: str) -> Box | None:
+        """Give the box inside of a kind and with one of these names; None where there is none, or more than one."""
+        found = [box for box in self.boxes if box.kind == kind and box.label in labels]
         return found[0] if len(found) == 1 else None
 
     def cbor(self) -> bytes:
@@ -64,7 +66,8 @@ def _described(body: bytes) -> tuple[str, str]:
     if len(body) < 17:
         raise JumbfError("a description is cut off")
     label = body[17:].partition(b"\0")[0] if body[16] & 2 else b""
-    return body[:4].decode("ascii", "ignore"), label.decode("utf-8", "replace")
+    kind = body[:4].decode("ascii", "replace") if body[4:16] == _TYPE else ""
+    return kind, label.decode("utf-8", "replace")
 
 
 def _split(content: bytes, count: list[int]) -> list[tuple[bytes, bytes]]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from safecase.checks import Context, Estimate, check
 from safecase.errors import CollectError
 from safecase.measures.protection.made_media import Sample, asked, samples
+from safecase.measures.protection.probe_file import FILE, probes
 from safecase.readers.media.cose import distrust
 from safecase.readers.media.credentials import Credentials, TamperedError, UnjudgedError, read_credentials
 from safecase.readers.text import shown
 from safecase.service.read import endpoint_of
 from safecase.service.schema import Manifest
-from safecase.service.subjects import Service
+from safecase.service.subjects import Repository
 from safecase.vocabulary import Finding
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 MOST_ROOT_BYTES = 1_000_000
 
 
-def _cost(_: Service, manifest: Manifest) -> Estimate:
+def _cost(_: Repository, manifest: Manifest) -> Estimate:
     calls = len({"image_gen", "speech_gen"} & set(manifest.ai.kind)) if endpoint_of(manifest) else 0
     return Estimate(calls=calls, seconds=5.0 + 30.0 * calls)
 
@@ -33,11 +34,11 @@ def _cost(_: Service, manifest: Manifest) -> Estimate:
     severity="medium",
     runs="thread",
     network=True,
-    reads=("ai", "deployment.endpoint", "datasets", "supply_chain.roots"),
-    files=("datasets.file", "supply_chain.roots"),
+    reads=("ai", "deployment.endpoint", "supply_chain.roots"),
+    files=("supply_chain.roots",),
     estimate=_cost,
 )
-def media_marked(service: Service, ctx: Context) -> Iterator[Finding]:
+def media_marked(repository: Repository, ctx: Context) -> Iterator[Finding]:
     """Generated pictures, sound and film carry signed credentials that say so and fit their bytes.
 
     ## Why it matters
@@ -46,11 +47,12 @@ def media_marked(service: Service, ctx: Context) -> Iterator[Finding]:
 
     ## How it is checked
     The declared endpoint is asked for a picture (`ai.kind: image_gen`, POST /images/generations) and a sentence
-    (`speech_gen`, POST /audio/speech), and the media in data sets whose ids begin with `generated` are read: JPEG, PNG,
-    WebP, WAV, MP4, AVIF, HEIC. Each must hold a C2PA manifest whose signature fits the claim (ES256 to ES512, PS256 to
-    PS512, EdDSA), whose assertions are as the claim hashes them, whose hash fits the bytes and leaves out nothing but
-    the credentials, and one of whose actions names a digital source type such as `trainedAlgorithmicMedia`. The
-    signer's certificate must lead to one of `supply_chain.roots`; where none is declared, that is unknown.
+    (`speech_gen`, POST /audio/speech), and the samples named under `media` in `safecase-probes.yaml` beside
+    safecase.yaml are read: JPEG, PNG, WebP, WAV, MP4, AVIF, HEIC. Each must hold a C2PA manifest whose signature
+    fits the claim (ES256 to ES512, PS256 to PS512, EdDSA), whose assertions are as the claim hashes them, whose
+    hash fits the bytes and leaves out nothing but the credentials, and one of whose actions names a digital source
+    type such as `trainedAlgorithmicMedia`. The signer's certificate must lead to one of `supply_chain.roots`; where
+    none is declared, that is unknown.
 
     Not looked at: a watermark (only its own detector can find it), time stamps, revocation, ingredients. Credentials
     that were taken off leave no trace.
@@ -68,37 +70,38 @@ def media_marked(service: Service, ctx: Context) -> Iterator[Finding]:
     for one in _all(ctx):
         seen += 1
         if isinstance(one, CollectError):
-            place = ctx.place("datasets")
+            place = ctx.place("ai.kind")
             yield media_marked.unknown(
-                service, one.message, rule="media.unread", key=one.message, place=place, mend=one.mend
+                repository, one.message, rule="media.unread", key=one.message, place=place, mend=one.mend
             )
             continue
-        finding = _judged(service, ctx, one, roots)
+        finding = _judged(repository, ctx, one, roots)
         if finding is None:
             good.append(one)
         else:
             yield finding
     if not seen:
         told = "no generated media can be had: there is neither an endpoint that makes any nor a sample"
-        mend = "declare samples: `datasets: [{id: generated-samples, origin: own, file: samples}]`"
-        yield media_marked.unknown(service, told, rule="media.none", place=ctx.place("datasets"), mend=mend)
+        mend = f"declare an endpoint with its `ai.kind`, or name samples in {FILE}: `media: [samples]`"
+        yield media_marked.unknown(repository, told, rule="media.none", place=ctx.place("ai.kind"), mend=mend)
     if good:
         told = f"{len(good)} of {seen} media carry signed credentials that say they were generated and fit their bytes"
         told += "; no watermark was looked for"
-        yield media_marked.passed(service, told, place=good[0].place)
+        yield media_marked.passed(repository, told, place=good[0].place)
 
 
 def _all(ctx: Context) -> Iterator[Sample | CollectError]:
-    yield from samples(ctx)
+    yield from samples(ctx, probes(ctx).said.media)
     endpoint = endpoint_of(ctx.manifest)
     if endpoint is not None:
         try:
             yield from asked(endpoint, ctx)
         except CollectError as why:
+            ctx.again = True
             yield why
 
 
-def _judged(service: Service, ctx: Context, sample: Sample, roots: list[x509.Certificate]) -> Finding | None:
+def _judged(repository: Repository, ctx: Context, sample: Sample, roots: list[x509.Certificate]) -> Finding | None:
     """Say what is wrong with a sample, or not known of it; None where nothing is."""
     name, key, place = shown(sample.name), sample.name, sample.place
     try:
@@ -107,35 +110,37 @@ def _judged(service: Service, ctx: Context, sample: Sample, roots: list[x509.Cer
         mend = "sign it last: nothing may change it after that"
         told = f"{name}: its credentials do not hold: {why}"
         return media_marked.failed(
-            service, told, rule="media.tampered", key=key, place=place, severity="high", mend=mend
+            repository, told, rule="media.tampered", key=key, place=place, severity="high", mend=mend
         )
     except UnjudgedError as why:
         mend = "verify it with a C2PA validator, and attest it"
-        return media_marked.unknown(service, f"{name}: {why}", rule="media.unread", key=key, place=place, mend=mend)
+        return media_marked.unknown(repository, f"{name}: {why}", rule="media.unread", key=key, place=place, mend=mend)
     if found is None:
         told, mend = f"{name} carries no credentials", "sign what is generated with a C2PA library"
-        return media_marked.failed(service, told, rule="media.unsigned", key=key, place=place, mend=mend)
+        return media_marked.failed(repository, told, rule="media.unsigned", key=key, place=place, mend=mend)
     if not found.says_generated:
         sources = ", ".join(shown(source, 40) for source in found.sources[:5]) or "nothing"
         told = f"{name} is signed and does not say that it was generated (its source: {sources})"
         mend = "name the digital source type trainedAlgorithmicMedia in the action that made it"
-        return media_marked.failed(service, told, rule="media.unsaid", key=key, place=place, mend=mend)
-    return _trusted(service, ctx, sample, found, roots)
+        return media_marked.failed(repository, told, rule="media.unsaid", key=key, place=place, mend=mend)
+    return _trusted(repository, ctx, sample, found, roots)
 
 
 def _trusted(
-    service: Service, ctx: Context, sample: Sample, found: Credentials, roots: list[x509.Certificate]
+    repository: Repository, ctx: Context, sample: Sample, found: Credentials, roots: list[x509.Certificate]
 ) -> Finding | None:
     if not roots:
         told = f"{shown(sample.name)} is signed by {found.signer}; no root is declared to trust"
         mend = "declare the root of its certificate: `supply_chain: {roots: [c2pa-root.pem]}`"
-        return media_marked.unknown(service, told, rule="media.trust", key=sample.name, place=sample.place, mend=mend)
+        return media_marked.unknown(
+            repository, told, rule="media.trust", key=sample.name, place=sample.place, mend=mend
+        )
     why = distrust(list(found.chain), roots, ctx.now)
     if not why:
         return None
     told = f"{shown(sample.name)} is signed by {found.signer}: {why}"
     mend = "sign with a certificate that leads to one of supply_chain.roots and is valid"
-    return media_marked.failed(service, told, rule="media.trust", key=sample.name, place=sample.place, mend=mend)
+    return media_marked.failed(repository, told, rule="media.trust", key=sample.name, place=sample.place, mend=mend)
 
 
 def _roots(ctx: Context) -> list[x509.Certificate]:

@@ -1,0 +1,8 @@
+resource "aws_s3_bucket" "weights" {
+  bucket = "plant-finder-weights"
+}
+
+resource "aws_s3_bucket_acl" "weights" {
+  bucket = aws_s3_bucket.weights.id
+  acl    = "private"
+}
