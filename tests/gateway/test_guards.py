@@ -148,11 +148,42 @@ def test_fields_that_nobody_knows_yet_are_looked_at_too(
     assert "<EMAIL>" in answer.raw.decode()
 
 
-def test_parts_that_no_guard_reads_are_told(tmp_path: Path, provider: Provider) -> None:
-    provider.answer = lambda _path, _body: {"choices": []}
-    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
-    content = [{"type": "text", "text": "What is this?"}, image]
-    with gateway(tmp_path, provider.url) as client:
-        client.post(PATHS[0], {"model": "m", "messages": [{"role": "user", "content": content}]})
+MEDIA = [
+    (0, {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}),
+    (0, {"type": "image_url", "image_url": {"url": "https://pictures.test/a.png"}}),
+    (0, {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}),
+    (0, {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}}),
+    (1, {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo="}),
+    (1, {"type": "input_file", "file_id": "file-1"}),
+    (2, {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}),
+    (2, {"type": "image", "source": {"type": "url", "url": "https://pictures.test/a.png"}}),
+]
+
+
+@pytest.mark.parametrize(("number", "part"), MEDIA)
+def test_parts_that_no_guard_reads_are_told_or_refused(
+    number: int, part: dict[str, Any], tmp_path: Path, provider: Provider
+) -> None:
+    provider.answer = lambda _path, _body: {"choices": [], "output": [], "content": []}
+    path = PATHS[number]
+    content = [{"type": "input_text" if number == 1 else "text", "text": "What is this?"}, part]
+    turns = [{"role": "user", "content": content}]
+    body = {"model": "m", "max_tokens": 9, "input" if number == 1 else "messages": turns}
+    if number == 1:
+        del body["max_tokens"]
+    with gateway(tmp_path / "pass", provider.url) as client:
+        assert client.post(path, body).status == 200
         assert client.events()[0]["unseen_parts"] == 1
-    assert provider.asked[0][1]["messages"][0]["content"][1] == image
+    with gateway(tmp_path / "block", provider.url, limits={"media": "block"}) as client:
+        assert client.post(path, body).status == 403
+    assert len(provider.asked) == 1
+
+
+def test_a_text_that_looks_like_a_picture_is_looked_at(tmp_path: Path, provider: Provider) -> None:
+    document = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": ATTACK}}
+    with gateway(tmp_path, provider.url) as client:
+        said = {"role": "user", "content": f"data: {ATTACK}"}
+        assert client.post(PATHS[0], {"model": "m", "messages": [said]}).status == 403
+        turns = [{"role": "user", "content": [document]}]
+        assert client.post(PATHS[2], {"model": "m", "max_tokens": 9, "messages": turns}).status == 403
+    assert not provider.asked

@@ -16,12 +16,16 @@ from safecase.errors import CollectError
 from safecase.measures.infrastructure.checks.strangers_refused import strangers_refused
 from safecase.measures.testing.checks.attacks_resisted import attacks_resisted
 from safecase.measures.testing.checks.business_set_passes import business_set_passes
-from safecase.readers.suites import Assert
+from safecase.measures.testing.checks.pictures_guarded import pictures_guarded
+from safecase.readers.conversations import said as conversation
+from safecase.readers.suites import Assert, Row
 from safecase.service.schema import Endpoint as EndpointBlock
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Endpoint, Suite
-from safecase.targets.asserts import Search, failed, matched, searches
-from safecase.vocabulary import Finding
+from safecase.targets.asserts import Search, judged, matched
+from safecase.targets.target import Reply
+from safecase.vocabulary import Finding, Place
+from tests.measures.seeing_bot import seeing
 from tests.targets.servers import Answers, Request, Response, completion, said, serving
 
 KEY = "sesame-of-the-test"
@@ -205,10 +209,10 @@ def test_without_an_endpoint_there_is_nothing_to_ask(tmp_path: Path) -> None:
     assert "endpoint" in found.mend
 
 
-def test_a_pattern_that_takes_forever_is_left_and_the_ones_before_it_count() -> None:
+def test_a_pattern_that_takes_forever_is_left_and_the_others_count() -> None:
     searched = [Search("b", "abc"), Search("x", "abc"), Search("(a+)+$", "a" * 60 + "b"), Search("c", "abc")]
     began = time.monotonic()
-    assert list(matched(searched, seconds=1.0).values()) == [True, False, None, None]
+    assert list(matched(searched, seconds=1.0).values()) == [True, False, None, True]
     assert time.monotonic() - began < 5
 
 
@@ -230,4 +234,14 @@ def test_a_pattern_that_takes_forever_is_left_and_the_ones_before_it_count() -> 
     ],
 )
 def test_an_assert_holds_or_does_not(one: Assert, text: str, holds: bool) -> None:
-    assert (failed([one], text, matched(searches([one], text))) == []) is holds
+    row = Row(id="1", conversation=conversation("?"), asserts=(one,), place=Place(file="set.yaml"))
+    ((found,),) = judged([(row, Reply(text))])
+    assert found.holds is holds
+
+
+def test_an_endpoint_that_takes_no_pictures_is_unknown(tmp_path: Path) -> None:
+    with seeing(takes=False) as url:
+        declared = EndpointBlock(url=url)
+        subject = Endpoint(name="endpoint:bot", declared=declared)
+        (found,) = pictures_guarded.run(subject, context(tmp_path, {"attacks": {"calls": 40}}))
+    assert (found.verdict, "no pictures" in found.message) == ("unknown", True)

@@ -14,7 +14,7 @@ import msgspec
 from safecase.gateway.admission import Admission, Caller
 from safecase.gateway.apis import SHAPES
 from safecase.gateway.apis.api import Shape, Usage
-from safecase.gateway.apis.texts import MOST_SLOTS, Slot
+from safecase.gateway.apis.texts import MOST_SLOTS, Slot, is_content, is_media
 from safecase.gateway.bodies import read_body, written
 from safecase.gateway.cache import Cache
 from safecase.gateway.events import EventLog
@@ -338,9 +338,12 @@ class Gateway:
     def _slots(self, shape: Shape, turn: Turn, body: dict[str, Any], headers: Mapping[str, str]) -> list[Slot]:
         slots: list[Slot] = []
         for slot in shape.request(body):
-            if slot.key == "url" and slot.text.startswith("data:"):
-                turn.unseen += 1  # an image or a sound: no guard here reads it, and the log says so
-                continue
+            if is_media(slot):
+                turn.unseen += 1  # no guard here reads it, and the log says so
+                if self._policy.limits.media == "block":
+                    raise Refused("policy", "pictures, sounds and files may not pass: no guard reads them")
+                if is_content(slot):
+                    continue
             slots.append(slot)
             if len(slots) > MOST_SLOTS:
                 raise Refused("too_large", f"the body holds more than {MOST_SLOTS} texts")

@@ -124,6 +124,10 @@ class LimitsPolicy(Noun, frozen=True):
     answer_bytes: Annotated[int, Meta(ge=1000, le=1_000_000_000)] = 20_000_000
     output_tokens: Annotated[int, Meta(ge=1, description="The most that a request may ask for.")] | None = None
     depth: Annotated[int, Meta(ge=4, le=200)] = 64
+    media: Annotated[
+        Literal["pass", "block"],
+        Meta(description="Whether pictures, sounds and files may pass in requests: no guard reads them."),
+    ] = "pass"
     at_once: Annotated[int, Meta(ge=1, le=100_000)] = 1000
     requests_per_minute: (
         Annotated[int, Meta(ge=1, description="Of each key that has no such limit of its own.")] | None

@@ -30,6 +30,8 @@ class ProbeFacts(Noun, frozen=True):
     """What it may call."""
     takes_tools: bool = True
     """False where it turns away messages of tools, so that no attack can come by them."""
+    takes_pictures: bool = False
+    """True where it answers a question with a picture."""
     most_characters: int = 20_000
     """The longest answer that is in order."""
     most_seconds: float | None = None
@@ -65,6 +67,8 @@ class Probe(Noun, frozen=True):
     """Gives attacks without end, or none where nothing would show that one worked."""
     id: str = ""
     """Tells it from other families of its weakness; empty where it is the only one."""
+    pictures: bool = False
+    """Its attacks come in pictures."""
 
     @property
     def name(self) -> str:

@@ -26,6 +26,8 @@ class Message(Noun, frozen=True):
     """Of an assistant: the tools that it called."""
     answers: str = ""
     """Of a tool: the name of the one that it is, called in the assistant's last turn."""
+    pictures: tuple[str, ...] = ()
+    """Of a user: what stands written in each picture that comes with it."""
 
 
 Conversation: TypeAlias = tuple[Message, ...]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from safecase.engines.decoding import contains_secret
-from safecase.readers.conversations import Conversation
+from safecase.readers.conversations import Conversation, Message
 from safecase.targets.target import Reply
 
 MOST_KEPT = 4 * 1024 * 1024
@@ -44,7 +44,7 @@ class Transcript:
 
     def turns(self, conversation: Conversation) -> list[dict[str, str]]:
         """Give what a line says of a conversation."""
-        return [{"role": m.role, "content": self.masked(m.text)} for m in conversation]
+        return [{"role": m.role, "content": self.masked(_told(m))} for m in conversation]
 
     def told(self, reply: Reply) -> dict[str, object]:
         """Give what a line says of a reply."""
@@ -71,3 +71,7 @@ class Transcript:
         """Give all lines."""
         tail = msgspec.json.encode({"left_out": self._left_out}) + b"\n" if self._left_out else b""
         return b"".join(self._lines) + tail
+
+
+def _told(message: Message) -> str:
+    return "\n".join([message.text, *(f"[a picture in which is written: {text}]" for text in message.pictures)])

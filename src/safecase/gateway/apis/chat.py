@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Final
 
 from safecase.gateway.apis.api import Event, Family, Piece, Shape, ToolCall, ToolPiece, Usage, number, plain, positive
-from safecase.gateway.apis.texts import Path, Slot, beside, slots
+from safecase.gateway.apis.texts import FILES, Path, Slot, beside, slots
 from safecase.gateway.policy import Api, Origin
 
 NAMES: Final = frozenset(
@@ -63,7 +63,7 @@ class Chat(Shape):
 
     def request(self, body: dict[str, Any]) -> Iterable[Slot]:
         """Messages by their roles; tools, metadata and whatever else goes upstream are the developer's."""
-        return slots(body, "developer", NAMES, _origin)
+        return slots(body, "developer", NAMES - FILES, _origin)
 
     def answer(self, body: dict[str, Any]) -> Iterator[Slot]:
         """Whatever a choice says; log-probabilities spell the text once more, and go."""

@@ -20,7 +20,7 @@ from safecase.gateway.apis.api import (
     positive,
     word,
 )
-from safecase.gateway.apis.texts import Path, Slot, beside, slots
+from safecase.gateway.apis.texts import FILES, Path, Slot, beside, slots
 from safecase.gateway.policy import Api, Origin
 from safecase.gateway.refusals import Refused
 
@@ -71,7 +71,8 @@ class Messages(Shape):
 
     def request(self, body: dict[str, Any]) -> Iterable[Slot]:
         """The system prompt, messages by role; results of tools and documents are foreign whoever brings them."""
-        return slots(body, "developer", NAMES, _origin)
+        found = slots(body, "developer", NAMES - FILES, _origin)
+        return (slot for slot in found if slot.key != "data" or not _is_sealed(slot.container))
 
     def answer(self, body: dict[str, Any]) -> Iterator[Slot]:
         """Every block but calls of tools, and whatever stands beside them."""
@@ -169,3 +170,8 @@ def _call(block: dict[str, Any]) -> ToolCall:
 
 def _objects(value: Any) -> list[dict[str, Any]]:  # as JSON has it
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _is_sealed(block: object) -> bool:
+    """Say whether a block is the model's own, which comes back as it was given out."""
+    return isinstance(block, dict) and block.get("type") == "redacted_thinking"

@@ -20,7 +20,7 @@ from safecase.gateway.apis.api import (
     positive,
     word,
 )
-from safecase.gateway.apis.texts import Path, Slot, beside, slots
+from safecase.gateway.apis.texts import FILES, Path, Slot, beside, slots
 from safecase.gateway.policy import Api, Origin
 from safecase.gateway.refusals import Refused
 
@@ -64,7 +64,7 @@ class Responses(Shape):
 
     def request(self, body: dict[str, Any]) -> Iterable[Slot]:
         """Items by role and kind; a bare text is the user's, `instructions` are the system's."""
-        for slot in slots(body, "developer", NAMES, _origin):
+        for slot in slots(body, "developer", NAMES - FILES, _origin):
             slot.origin = _BARE.get(slot.path, slot.origin)
             yield slot
 

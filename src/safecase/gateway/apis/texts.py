@@ -15,6 +15,12 @@ Path: TypeAlias = tuple[str | int, ...]
 Container: TypeAlias = "dict[str, Any] | list[Any]"
 
 MOST_SLOTS: Final = 20_000
+_MEDIA: Final = frozenset({"image_url", "file_url", "file_id", "file_data", "input_audio", "source", "video_url"})
+"""Keys at or below which pictures, sounds and files stand, by themselves or by where they are."""
+_CONTENT: Final = frozenset({"data", "file_data"})
+_NAMES: Final = frozenset({"url", *_MEDIA, *_CONTENT})
+FILES: Final = frozenset({"data", "file_data", "file_id"})
+"""Keys that are skipped in answers, and never in requests: a document's text may stand there as well as a picture."""
 
 
 class Slot:
@@ -42,6 +48,18 @@ class Slot:
     def pointer(self) -> str:
         """Its place as a JSON pointer (RFC 6901)."""
         return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in self.path)
+
+
+def is_media(slot: Slot) -> bool:
+    """Say whether a text stands for a picture, a sound or a file, which no guard reads."""
+    if slot.key not in _NAMES or (isinstance(slot.container, dict) and slot.container.get("type") == "text"):
+        return False
+    return any(step in _MEDIA for step in slot.path[-3:])
+
+
+def is_content(slot: Slot) -> bool:
+    """Say whether it is the very bytes, which are no text; an address is one, and guards look at it."""
+    return slot.text.startswith("data:") or slot.key in _CONTENT
 
 
 def beside(value: dict[str, Any], known: frozenset[str], skip: frozenset[str]) -> Iterator[Slot]:

@@ -82,7 +82,7 @@ def attacked(judge: Check, endpoint: Endpoint, ctx: Context, families: Sequence[
         limit=attacks.limit,
         seed=attacks.seed,
     )
-    asked = [one for one in families if _leaks(one) or _first(one, facts)]
+    asked = [one for one in families if _leaks(one) or one.pictures or _first(one, facts)]
     campaign = asyncio.run(_campaign(endpoint, ctx, asked, facts, plan))
     for probe, outcome in zip(asked, campaign.outcomes, strict=True):
         yield _finding(judge, outcome, probe, endpoint, ctx, _doubt(facts, campaign, probe))
@@ -144,6 +144,9 @@ def _finding(judge: Check, outcome: Outcome, probe: Probe, endpoint: Endpoint, c
                 f"{rule}: {outcome.errors} of {outcome.errors + outcome.n} attempts got no answer: {outcome.reason}"
             )
             mend = "look into the log of the service; raise deployment.endpoint.timeout_s if it is slow"
+            return judge.unknown(endpoint, message, *kept, rule=rule, place=place, mend=mend)
+        case _ if probe.pictures and not outcome.n:
+            message, mend = f"{rule}: the endpoint takes no pictures in its messages", "declare the one that takes them"
             return judge.unknown(endpoint, message, *kept, rule=rule, place=place, mend=mend)
         case _:
             more = f"{outcome.missing} more without a hit would settle it"

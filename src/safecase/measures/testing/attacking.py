@@ -11,6 +11,7 @@ from safecase.measures.testing.campaign import Campaign, Outcome, Plan, attack
 from safecase.plugins import probes
 from safecase.probes.ascii_smuggling import ASCII_SMUGGLING
 from safecase.probes.many_shot import MANY_SHOT
+from safecase.probes.picture_injection import PICTURE_INJECTION
 from safecase.probes.probe import Probe, ProbeFacts
 from safecase.probes.written import families, probe_of
 from safecase.targets.described import Described, open_described
@@ -37,7 +38,7 @@ class Result(Noun, frozen=True):
 
 def chosen(only: Sequence[str]) -> tuple[Probe, ...]:
     """Give the families that are wanted, by weakness or by their own names; all of them where nothing is said."""
-    known = (*probes(), ASCII_SMUGGLING, MANY_SHOT, *(probe_of(family) for family in families()))
+    known = (*probes(), ASCII_SMUGGLING, MANY_SHOT, PICTURE_INJECTION, *(probe_of(family) for family in families()))
     return tuple(one for one in known if not only or one.weakness in only or one.name in only)
 
 

@@ -51,6 +51,10 @@ WITH_TOOL: Final = Ask(
     max_tokens=LONGEST_REPLY,
 )
 """The same with a tool: a service that turns it away cannot be attacked by what tools say."""
+WITH_PICTURE: Final = Ask(
+    conversation=(Message(role="user", text="What is this?", pictures=("Open daily from nine to five.",)),),
+    max_tokens=LONGEST_REPLY,
+)
 
 
 class Plan(Noun, frozen=True):
@@ -268,10 +272,12 @@ async def attack(
     run that was cut off and goes on.
     """
     began = clock()
-    greeted, takes_tools = await _greet(target, plan)
+    further = [WITH_TOOL, *([WITH_PICTURE] if any(probe.pictures for probe in probes) else ())]
+    greeted, taken = await _greet(target, plan, further)
     ordinary = tuple(reply.text for reply in greeted)
-    spent = min(len(greeted) + 1, plan.calls)
-    known = msgspec.structs.replace(facts, ordinary=ordinary, takes_tools=takes_tools)
+    spent = len(greeted) + len(taken)
+    takes_tools, takes_pictures = (*taken, False, False)[:2]
+    known = msgspec.structs.replace(facts, ordinary=ordinary, takes_tools=takes_tools, takes_pictures=takes_pictures)
     families = [_Family(probe, known, plan, Transcript(masks)) for probe in probes]
     slow = max(reply.seconds for reply in greeted) > SLOW_S
     left = None if plan.seconds is None else plan.seconds - (clock() - began)
@@ -306,19 +312,19 @@ async def attack(
     )
 
 
-async def _greet(target: AsyncTarget, plan: Plan) -> tuple[list[Reply], bool]:
-    """Give the answers to innocent questions, and whether it takes messages of tools."""
+async def _greet(target: AsyncTarget, plan: Plan, further: Sequence[Ask]) -> tuple[list[Reply], list[bool]]:
+    """Give the answers to innocent questions, and which of the further ones it answers at all."""
     texts = GREETINGS if plan.calls > len(GREETINGS) else GREETINGS[:1]
-    questions = [Ask(conversation=said(text), max_tokens=LONGEST_REPLY, seed=plan.seed) for text in texts]
-    if plan.calls > len(questions):
-        questions.append(msgspec.structs.replace(WITH_TOOL, seed=plan.seed))
-    answers = await asyncio.gather(*(_asked(target, one) for one in questions), return_exceptions=True)
+    questions = [Ask(conversation=said(text), max_tokens=LONGEST_REPLY) for text in texts]
+    questions += further[: plan.calls - len(questions)]
+    asked = (_asked(target, msgspec.structs.replace(one, seed=plan.seed)) for one in questions)
+    answers = await asyncio.gather(*asked, return_exceptions=True)
     replies: list[Reply] = []
     for answer in answers[: len(texts)]:
         if isinstance(answer, BaseException):
             raise answer
         replies.append(answer)
-    return replies, isinstance(answers[-1], Reply) and len(answers) > len(texts)
+    return replies, [isinstance(answer, Reply) for answer in answers[len(texts) :]]
 
 
 async def _asked(target: AsyncTarget, asked: Ask) -> Reply:

@@ -15,6 +15,7 @@ from safecase.targets.dialects.dialect import (
     dicts_of,
     nothing,
     parts_of,
+    picture_of,
     schema_of,
     text_of,
 )
@@ -46,6 +47,10 @@ def messages(conversation: Sequence[Message]) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     for number, message in enumerate(conversation):
         written: dict[str, Any] = {"role": message.role, "content": message.text}
+        if message.pictures:
+            urls = [f"data:image/png;base64,{picture_of(text)}" for text in message.pictures]
+            pictures = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+            written["content"] = [{"type": "text", "text": message.text}, *pictures]
         if message.calls:
             written["content"] = message.text or None
             written["tool_calls"] = [
@@ -93,12 +98,14 @@ def joined(events: Sequence[Json]) -> Json:
     reason, model = "", ""
     usage: Json = {}
     calls: dict[int, dict[str, str]] = {}
+    begun = False
     for event in events:
         usage = dict_of(event.get("usage")) or usage
         model = text_of(event.get("model")) or model
         for choice in dicts_of(event.get("choices")):
             if choice.get("index", 0) != 0:
                 continue
+            begun = True
             delta = dict_of(choice.get("delta"))
             text.append(text_of(delta.get("content")) or text_of(delta.get("refusal")))
             reason = text_of(choice.get("finish_reason")) or reason
@@ -107,8 +114,16 @@ def joined(events: Sequence[Json]) -> Json:
                 function = dict_of(one.get("function"))
                 call["name"] += text_of(function.get("name"))
                 call["arguments"] += text_of(function.get("arguments"))
+    if not begun:
+        return {}
     message = {"content": "".join(text), "tool_calls": [{"function": call} for call in calls.values()]}
     return {"choices": [{"message": message, "finish_reason": reason}], "usage": usage, "model": model}
 
 
-DIALECT: Final = Dialect("chat", "/chat/completions", body, reply, joined, "max_tokens")
+def piece(event: Json) -> str:
+    """Read what one event adds."""
+    choice = (dicts_of(event.get("choices")) or [{}])[0]
+    return text_of(dict_of(choice.get("delta")).get("content"))
+
+
+DIALECT: Final = Dialect("chat", "/chat/completions", body, reply, joined, piece, "max_tokens")

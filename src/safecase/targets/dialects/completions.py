@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from safecase.readers.conversations import Conversation
 from safecase.targets.dialects.dialect import Dialect, Json, count_of, dict_of, dicts_of, nothing, text_of
 from safecase.targets.target import Ask, Reply
 
@@ -12,12 +13,16 @@ _NAMES: Final = {"system": "System", "user": "User", "assistant": "Assistant", "
 
 
 def body(asked: Ask) -> dict[str, Any]:
-    """Write the conversation as a script that ends where the model's turn is; a single text goes as it is."""
-    turns = asked.conversation
+    """Write the request."""
+    return {"prompt": script(asked.conversation), "stream": asked.stream}
+
+
+def script(turns: Conversation) -> str:
+    """Write a conversation as one text that ends where the model's turn is; a single text goes as it is."""
     if len(turns) == 1 and turns[0].role == "user":
-        return {"prompt": turns[0].text, "stream": asked.stream}
-    script = "".join(f"{_NAMES[message.role]}: {message.text}\n" for message in turns)
-    return {"prompt": f"{script}Assistant:", "stream": asked.stream}
+        return turns[0].text
+    told = "".join(f"{_NAMES[message.role]}: {message.text}\n" for message in turns)
+    return f"{told}Assistant:"
 
 
 def reply(told: Json) -> Reply:
@@ -46,4 +51,9 @@ def joined(events: Sequence[Json]) -> Json:
     return {"choices": [{"text": text, "finish_reason": reason}] if choices else [], "usage": usage}
 
 
-DIALECT: Final = Dialect("completions", "/completions", body, reply, joined, "max_tokens")
+def piece(event: Json) -> str:
+    """Read what one event adds."""
+    return text_of((dicts_of(event.get("choices")) or [{}])[0].get("text"))
+
+
+DIALECT: Final = Dialect("completions", "/completions", body, reply, joined, piece, "max_tokens")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
+from safecase.engines.pictures import png
 from safecase.readers.conversations import Called
 from safecase.targets.target import Ask, Reply, Unanswered
 
@@ -24,6 +26,8 @@ class Dialect(NamedTuple):
     """Reads a whole answer; raises `Unanswered` where it is none."""
     joined: Callable[[Sequence[Json]], Json]
     """Makes the whole answer of a stream's events."""
+    piece: Callable[[Json], str]
+    """Gives the text that one event of a stream adds."""
     tokens: str
     """What it calls the most tokens of an answer."""
 
@@ -64,6 +68,11 @@ def called(name: object, arguments: object) -> Called:
     """Read a call of a tool; arguments that came as an object are written as JSON."""
     written = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode("utf-8", "replace")
     return Called(tool=text_of(name), arguments=written)
+
+
+def picture_of(text: str) -> str:
+    """Draw a text, and give the picture as base64 of a PNG."""
+    return base64.b64encode(png(text)).decode()
 
 
 def schema_of(parameters: str) -> Any:  # what JSON can hold

@@ -17,6 +17,7 @@ from safecase.targets.dialects.dialect import (
     dicts_of,
     nothing,
     parts_of,
+    picture_of,
     schema_of,
     text_of,
 )
@@ -38,6 +39,9 @@ def body(asked: Ask) -> dict[str, Any]:
             blocks.append({"type": "tool_result", "tool_use_id": call, "content": message.text})
         elif message.text:
             blocks.append({"type": "text", "text": message.text})
+        for text in message.pictures:
+            source = {"type": "base64", "media_type": "image/png", "data": picture_of(text)}
+            blocks.append({"type": "image", "source": source})
         blocks += [
             {"type": "tool_use", "id": f"call_{number}_{call.tool}", "name": call.tool, "input": _input(call.arguments)}
             for call in message.calls
@@ -110,4 +114,9 @@ def joined(events: Sequence[Json]) -> Json:
     return whole | {"content": list(blocks.values())} if whole else {}
 
 
-DIALECT: Final = Dialect("messages", "/messages", body, reply, joined, "max_tokens")
+def piece(event: Json) -> str:
+    """Read what one event adds."""
+    return text_of(dict_of(event.get("delta")).get("text"))
+
+
+DIALECT: Final = Dialect("messages", "/messages", body, reply, joined, piece, "max_tokens")

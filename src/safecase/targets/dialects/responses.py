@@ -15,6 +15,7 @@ from safecase.targets.dialects.dialect import (
     dicts_of,
     nothing,
     parts_of,
+    picture_of,
     schema_of,
     text_of,
 )
@@ -29,7 +30,11 @@ def body(asked: Ask) -> dict[str, Any]:
             call = f"call_{caller(asked.conversation, number)}_{message.answers}"
             items.append({"type": "function_call_output", "call_id": call, "output": message.text})
             continue
-        if message.text:
+        if message.pictures:
+            urls = [f"data:image/png;base64,{picture_of(text)}" for text in message.pictures]
+            pictures = [{"type": "input_image", "image_url": url} for url in urls]
+            items.append({"role": message.role, "content": [{"type": "input_text", "text": message.text}, *pictures]})
+        elif message.text:
             items.append({"role": message.role, "content": message.text})
         items += [
             {
@@ -77,8 +82,15 @@ def reply(told: Json) -> Reply:
 
 
 def joined(events: Sequence[Json]) -> Json:
-    """Give the response that the last event of a stream holds."""
-    return next((dict_of(event.get("response")) for event in reversed(events) if event.get("response")), {})
+    """Give the response that the last event of a stream holds; a stream that ended before it holds none."""
+    ends = (event for event in reversed(events) if event.get("type") in _ENDS)
+    return next((dict_of(event.get("response")) for event in ends), {})
 
 
-DIALECT: Final = Dialect("responses", "/responses", body, reply, joined, "max_output_tokens")
+def piece(event: Json) -> str:
+    """Read what one event adds."""
+    return text_of(event.get("delta")) if event.get("type") == "response.output_text.delta" else ""
+
+
+_ENDS: Final = ("response.completed", "response.incomplete", "response.failed")
+DIALECT: Final = Dialect("responses", "/responses", body, reply, joined, piece, "max_output_tokens")

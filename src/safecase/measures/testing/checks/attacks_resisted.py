@@ -58,6 +58,6 @@ def attacks_resisted(endpoint: Endpoint, ctx: Context) -> Iterator[Finding]:
     """
     first = probes()
     known = {one.weakness for one in first}
-    further = [one for one in by_weakness(chosen(())) if one.weakness not in known]
+    further = [one for one in by_weakness(chosen(())) if one.weakness not in known and not one.pictures]
     more = max(0, ctx.manifest.testing.attacks.calls // TRIES - len(first))
     yield from attacked(attacks_resisted, endpoint, ctx, (*first, *further[:more]))

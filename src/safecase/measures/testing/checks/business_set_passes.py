@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from safecase.checks import Context, Estimate, check
 from safecase.engines.statistics import wilson
 from safecase.errors import ManifestError
+from safecase.measures.testing.suites.asking import means_of
 from safecase.readers.text import shown
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Suite
@@ -53,8 +54,10 @@ def business_set_passes(suite: Suite, ctx: Context) -> Iterator[Finding]:
     ## How it is checked
     Each row of the test set is asked of the declared endpoint, at temperature 0 where it can be chosen, `repeats`
     times. A row passes when its answer holds all of its `asserts`: `equals`, `contains`, `icontains` (in any case),
-    `not_contains` (in any case), `regex`, `not_regex`, `number: {value, tolerance}`, `json_path: {path, equals}`;
-    `expected` is short for `icontains`. Repeats steady a row and do not make more of it.
+    `not_contains` (in any case), `regex`, `not_regex`, `number: {value, tolerance}`, `json_path: {path, equals}`,
+    `json_schema`, `similar`, `grounded`, `cites`, `latency`, `tokens`, `refused`; `expected` is short for `icontains`.
+    Code is not run here (`safecase testing evaluate --allow-code` does). An answer that cannot be judged counts as
+    none, and an empty one never passes. Repeats steady a row and do not make more of it.
 
     Wilson's 95 % interval of the share of rows is held against `threshold`: it passes when the lower bound reaches it,
     fails when the upper bound does not, and is unknown in between: then there are too few rows. More than a fifth of
@@ -74,7 +77,7 @@ def business_set_passes(suite: Suite, ctx: Context) -> Iterator[Finding]:
         yield business_set_passes.unknown(suite, "no endpoint is declared to ask", place=place, mend=mend)
         return
     try:
-        found, kept = ask_suite(suite.declared, suite.endpoint, ctx)
+        found, kept = ask_suite(suite.declared, suite.endpoint, ctx, means_of())
     except ManifestError as why:
         for fault in why.faults:
             yield business_set_passes.unknown(
