@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safecase.errors import UsageError
@@ -127,6 +127,7 @@ def test_a_worker_that_dies_takes_its_lease_with_it_and_no_more(tmp_path: Path) 
     assert got >= 900
 
 
+@settings(deadline=None)  # it opens a database: a slow disk is no fault
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 40)), max_size=60), st.integers(1, 300))
 def test_no_row_of_calls_exceeds_a_limit(
     tmp_path_factory: pytest.TempPathFactory, calls: list[tuple[int, int]], limit: int

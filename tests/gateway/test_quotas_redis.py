@@ -241,3 +241,17 @@ def test_an_address_that_is_none_is_refused_without_its_password(url: str) -> No
     with pytest.raises(UsageError) as why:
         RedisLedger(url)
     assert PASSWORD not in f"{why.value}{why.value.mend}"
+
+
+def test_a_server_that_forgets_is_told(server: Server, ledger: RedisLedger) -> None:
+    assert ledger.doubts() == ()
+    with server.client() as client:
+        client.config_set("appendonly", "no")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    assert [word in told for told, word in zip(ledger.doubts(), ("restart", "allkeys-lru"), strict=True)] == [
+        True,
+        True,
+    ]
+    server.kill()
+    (down,) = ledger.doubts()
+    assert "does not answer" in down

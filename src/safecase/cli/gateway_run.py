@@ -82,7 +82,7 @@ def run(
     from safecase.cli import console
     from safecase.cli.listening import address
     from safecase.errors import UsageError
-    from safecase.gateway.keyed import keyed
+    from safecase.gateway.keyed import keyed, store_doubts
     from safecase.gateway.keys import check_secret
     from safecase.gateway.server import Settings, check_installed, serve
     from safecase.service.references import resolve
@@ -100,6 +100,8 @@ def run(
     said = msgspec.structs.replace(said, shadow=said.shadow or shadow)
     store = resolve(said.limits.store, root)
     opening = partial(keyed, keys_file, secret, said.limits.requests_per_minute, store, said.limits.store_prefix)
+    for doubt in store_doubts(store):
+        console.say(f"warning: {doubt}")
     settings = Settings(policy=said, root=root, host=host, port=port)
     console.say(told(said, root))
     console.say(f"gateway on http://{host}:{port}/v1{', in shadow: nothing is stopped' if said.shadow else ''}")

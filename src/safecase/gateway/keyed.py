@@ -109,3 +109,12 @@ def keyed(
 
         return Keyed(KeyStore(path, secret), RedisLedger(store, prefix), requests_per_minute)
     return Keyed(KeyStore(path, secret), SqliteLedger(path.with_suffix(".quotas.db")), requests_per_minute)
+
+
+def store_doubts(store: str) -> tuple[str, ...]:
+    """Say what of a server of limits makes it forget; nothing where there is none."""
+    if not store:
+        return ()
+    from safecase.gateway.quotas_redis import RedisLedger
+
+    return RedisLedger(store).doubts()

@@ -103,6 +103,20 @@ class RedisLedger(Ledger):
         self._lock = threading.Lock()
         self._wait, self._again = 0.0, 0.0
 
+    def doubts(self) -> tuple[str, ...]:
+        """Say what of the server's settings makes it forget what was spent, or that it does not answer now."""
+        try:
+            told = {**self._client.info("persistence"), **self._client.info("memory")}
+        except self._errors as why:
+            return (f"limits.store does not answer now ({type(why).__name__}): calls are refused until it does",)
+        doubts = []
+        if not int(told.get("aof_enabled", 0)):
+            doubts.append("limits.store keeps nothing over a restart (appendonly no): what was spent is granted again")
+        policy = str(told.get("maxmemory_policy", "noeviction"))
+        if policy != "noeviction":
+            doubts.append(f"limits.store forgets limits when its memory is full (maxmemory-policy {policy})")
+        return tuple(doubts)
+
     def lease(self, quota: Quota, least: int) -> Lease:
         """Lease a part of what is left, at least `least`; raises `LedgerDown`."""
         window, units, ends = self._ask(self._lease, quota, quota.limit, quota.period, least, PART)
