@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from safecase.demo import model
+from safecase.targets.embedded import model
 from tests.cli.conftest import Ran
 
 Call = Callable[..., Ran]

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from safecase.demo import model
 from safecase.demo.stage import Stage, materialise
+from safecase.targets.embedded import model
 
 TODAY = date(2026, 11, 23)
 

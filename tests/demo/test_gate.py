@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from safecase.demo import model
 from safecase.readers.conversations import said
 from safecase.service import read
 from safecase.service.digests import Digests
 from safecase.service.discover import discover
 from safecase.service.schema import Endpoint
+from safecase.targets.embedded import model
 from safecase.targets.openai import OpenAITarget
 from tests.demo.conftest import Running, running
 from tests.demo.test_bot import ATTACKS

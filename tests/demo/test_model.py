@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from safecase.demo import model
 from safecase.errors import CollectError
+from safecase.targets.embedded import model
 from tests.demo.conftest import Running, running
 
 NEVER: list[str] = []

@@ -13,16 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from safecase.demo import gate, loopback, model
-from safecase.demo.children import Child
+from safecase.demo import gate, loopback
 from safecase.demo.stage import Stage, materialise
 from safecase.errors import CollectError
+from safecase.targets.embedded import model
+from safecase.targets.embedded.children import Child
 
 TODAY = date(2026, 11, 23)
 PARENT = """
 import sys
 from pathlib import Path
-from safecase.demo import model
+from safecase.targets.embedded import model
 from safecase.demo.stage import Stage
 model.runtime_is_here = lambda: False
 with Stage(Path(sys.argv[1])) as stage:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -36,6 +37,13 @@ def said(request: Request) -> str:
     return str(request.body["messages"][-1]["content"])
 
 
+def _body(raw: bytes) -> Any:
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return raw.decode("utf-8", "replace")
+
+
 @contextlib.contextmanager
 def serving(answers: Answers) -> Iterator[str]:
     """Serve; gives the base URL."""
@@ -46,7 +54,7 @@ def serving(answers: Answers) -> Iterator[str]:
         def _answer(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            response = answers(Request(self.command, self.path, headers, json.loads(raw) if raw else None))
+            response = answers(Request(self.command, self.path, headers, _body(raw)))
             self.send_response(response.status)
             for name, value in response.headers:
                 self.send_header(name, value)
@@ -55,7 +63,7 @@ def serving(answers: Answers) -> Iterator[str]:
             with contextlib.suppress(OSError):
                 self.wfile.write(response.body)
 
-        do_GET = do_POST = _answer
+        do_GET = do_POST = do_PUT = _answer
 
         def log_message(self, *_: object) -> None:
             pass
@@ -71,3 +79,34 @@ def serving(answers: Answers) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextlib.contextmanager
+def raw_server(handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> Iterator[str]:
+    """Serve whatever bytes a handler writes; gives the base URL."""
+    started: list[int] = []
+    ready = threading.Event()
+    loop = asyncio.new_event_loop()
+
+    async def whole() -> None:
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        started.append(server.sockets[0].getsockname()[1])
+        ready.set()
+
+    def run() -> None:
+        starting = loop.create_task(whole())
+        loop.run_forever()
+        tasks = asyncio.all_tasks(loop) | {starting}
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    ready.wait(10)
+    try:
+        yield f"http://127.0.0.1:{started[0]}"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)

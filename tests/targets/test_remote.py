@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from safecase.readers.conversations import Called, Message, Tool, said
+from safecase.targets.answers import Event, events_in, json_in, object_in, wait
+from safecase.targets.connection import Answer
 from safecase.targets.dialects import DIALECTS
 from safecase.targets.permission import allowed
-from safecase.targets.remote import RemoteTarget, wait
+from safecase.targets.remote import RemoteTarget
 from safecase.targets.target import Ask, Reply, Unanswered
 from safecase.targets.wire import Wire
-from tests.targets.servers import Answers, Request, Response, completion, serving
+from tests.targets.servers import Answers, Request, Response, completion, raw_server, serving
 
 T = TypeVar("T")
 KEY = "sk-of-the-test"
@@ -187,6 +193,19 @@ def test_nobody_there_is_told() -> None:
         asyncio.run(ask())
 
 
+def test_a_name_with_several_addresses_is_tried_at_each_of_them() -> None:
+    async def ask(url: str) -> Reply:
+        permission = msgspec.structs.replace(allowed(url), addresses=("::1", "127.0.0.1"))
+        target = RemoteTarget(Wire(permission, most=1, timeout_s=5), DIALECTS["chat"])
+        try:
+            return await target.ask(Ask(conversation=said("x")))
+        finally:
+            await target.close()
+
+    with serving(lambda _: completion("here")) as url:
+        assert asyncio.run(ask(url)).text == "here"
+
+
 def test_a_parameter_that_a_server_does_not_know_is_left_out_from_then_on() -> None:
     bodies: list[Any] = []
 
@@ -224,3 +243,96 @@ def test_another_encoding_is_read_as_far_as_it_goes() -> None:
     content = json.dumps({"choices": [{"message": {"content": "Grün"}}]}, ensure_ascii=False).encode("latin-1")
     response = Response(200, content, (("Content-Type", "application/json; charset=latin-1"),))
     assert asking(lambda _: response, lambda target: target.ask(Ask(conversation=said("x")))).text == "Grün"
+
+
+def streamed(*pieces: bytes, pause_s: float = 0.0, whole: bool = True) -> Any:
+    """Write pieces of a stream as they are, with a pause before the second."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = (await reader.readuntil(b"\r\n\r\n")).lower()
+        await reader.readexactly(int(asked.partition(b"content-length:")[2].split()[0]))
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head)
+        for number, piece in enumerate(pieces):
+            if number == 1:
+                await asyncio.sleep(pause_s)
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            await writer.drain()
+        if whole:
+            writer.write(b"0\r\n\r\n")
+        writer.close()
+
+    return handle
+
+
+def from_stream(handle: Any, *, timeout_s: float = 5) -> Reply:
+    async def whole(url: str) -> Reply:
+        target = RemoteTarget(Wire(allowed(url), most=1, timeout_s=timeout_s), DIALECTS["chat"], stream=True)
+        try:
+            return await target.ask(Ask(conversation=said("x")))
+        finally:
+            await target.close()
+
+    with raw_server(handle) as url:
+        return asyncio.run(whole(url))
+
+
+def piece(text: str) -> bytes:
+    return b"data: " + json.dumps({"choices": [{"delta": {"content": text}}]}).encode() + b"\n\n"
+
+
+def test_the_time_to_the_first_token_is_told_apart_from_the_whole() -> None:
+    role = b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n'
+    reply = from_stream(streamed(role, piece("A "), piece("rose."), pause_s=0.1))
+    assert reply.text == "A rose."
+    assert 0.1 <= reply.first_token_s <= reply.seconds
+    assert from_stream(streamed(piece("A "), piece("rose."), pause_s=0.1)).first_token_s < 0.1
+
+
+ENDLESS = (piece("x" * 100_000),) * 30
+
+
+@pytest.mark.parametrize(
+    ("handle", "kind", "says"),
+    [
+        (streamed(piece("A "), b"data: <html>\n\n"), "bad_response", "no JSON"),
+        (streamed(piece("A "), b'data: {"choices": [{"del'), "bad_response", "no JSON"),
+        (streamed(piece("A "), whole=False), "connection", "broke off"),
+        (streamed(b": ping\n\n", b"data: [DONE]\n\n"), "bad_response", "no chat completion"),
+        (streamed(b'data: {"type": "other"}\n\n'), "bad_response", "no chat completion"),
+        (streamed(piece("A "), b'data: {"error": {"message": "out of memory"}}\n\n'), "bad_response", "out of memory"),
+        (streamed(piece("A "), b'data: {"error": "overloaded"}\n\n'), "bad_response", "overloaded"),
+        (streamed(*ENDLESS), "bad_response", "more than 2 MB"),
+        (streamed(piece("A "), piece("B"), pause_s=5), "timeout", "no answer within"),
+    ],
+)
+def test_a_stream_that_is_no_answer_says_why(handle: Any, kind: str, says: str) -> None:
+    with pytest.raises(Unanswered, match=says) as found:
+        from_stream(handle, timeout_s=0.5)
+    assert found.value.fault == kind
+
+
+def test_a_filter_that_steps_in_in_the_middle_of_a_stream_is_no_fault() -> None:
+    refusal = b'data: {"error": {"code": "policy", "message": "a rule"}}\n\n'
+    assert from_stream(streamed(piece("A "), refusal)).refused_by_filter
+
+
+def test_a_stream_that_was_cut_off_is_no_response() -> None:
+    created = {"type": "response.created", "response": {"status": "in_progress", "output": []}}
+    assert DIALECTS["responses"].joined([created]) == {}
+
+
+def test_events_are_read_however_their_lines_end() -> None:
+    body = b'data: {"a":\r\ndata: 1}\r\n\r\n: ping\n\nevent: x\ndata:2\n\ndata: [DONE]\n\n'
+    answer = Answer(status=200, headers={}, body=body, seconds=3.0, arrived=((10, 1.0), (len(body), 2.0)))
+    assert events_in(answer) == [Event('{"a":\n1}', 2.0), Event("2", 2.0)]
+
+
+@given(st.binary(max_size=300))
+def test_whatever_comes_is_an_answer_or_says_why(body: bytes) -> None:
+    answer = Answer(status=200, headers={"content-type": "text/x; charset=utf-7"}, body=body, seconds=0.0)
+    with contextlib.suppress(Unanswered):
+        json_in(answer)
+    for event in events_in(answer):
+        with contextlib.suppress(Unanswered):
+            DIALECTS["chat"].reply(object_in(event))

@@ -32,15 +32,12 @@ def bounded(command: F) -> F:
 
 
 def described(text: str, model: str | None = None) -> tuple[Described, Path]:
-    """Read what TARGET says: a URL, or a file that describes it; give also the folder of its references."""
+    """Read what TARGET says, and of which model; give also the folder of its references."""
     import msgspec
 
-    from safecase.targets.described import Described, read_target
+    from safecase.targets.opening import describe
 
-    if text.startswith(("http://", "https://")):
-        found, root = Described(base_url=text.rstrip("/")), Path()
-    else:
-        found, root = read_target(Path(text)), Path(text).parent
+    found, root = describe(text)
     return (msgspec.structs.replace(found, model=model) if model else found), root
 
 

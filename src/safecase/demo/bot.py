@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from safecase.demo import loopback
-from safecase.demo.children import announce, live_with_parent
 from safecase.demo.loopback import JsonHandler, RequestError
 from safecase.demo.replies import Bot, read_bot
 from safecase.errors import CollectError, SafecaseError, UsageError
+from safecase.targets.embedded.children import announce, live_with_parent
 
 MODEL_SECONDS = 60.0
 

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from safecase.demo.children import announce, end_with_parent
 from safecase.demo.loopback import HOST
 from safecase.errors import CollectError
 from safecase.readers.text import shown
+from safecase.targets.embedded.children import announce, end_with_parent
 
 PROGRAM = "safecase.cli"
 """Run, never imported: the demo lies below the command line and beside the gateway."""

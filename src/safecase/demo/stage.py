@@ -10,11 +10,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from safecase.demo import gate, loopback, model
-from safecase.demo.children import START_SECONDS, Child
+from safecase.demo import gate, loopback
 from safecase.demo.folder import materialise
 from safecase.errors import CollectError
 from safecase.service import read
+from safecase.targets.embedded import model
+from safecase.targets.embedded.children import START_SECONDS, Child
 
 __all__ = ["Stage", "materialise"]
 
@@ -109,7 +110,9 @@ class Stage:
         else:
             self.model_name = model.NAME
             self.notes = (f"{model.NAME} answered, a real but very small model: it answers poorly and obeys anybody.",)
-            child = Child("the demo's model", "safecase.demo.model_server", ["--model", str(file)], environment={})
+            child = Child(
+                "the demo's model", "safecase.targets.embedded.model_server", ["--model", str(file)], environment={}
+            )
         for note in self.notes:
             self._say(note)
         children.callback(child.close)

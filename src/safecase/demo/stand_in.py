@@ -15,9 +15,9 @@ import re
 from typing import Any
 
 from safecase.demo import loopback
-from safecase.demo.children import announce, live_with_parent
 from safecase.demo.loopback import JsonHandler, RequestError
 from safecase.demo.retrieval import words
+from safecase.targets.embedded.children import announce, live_with_parent
 
 NAME = "stand-in"
 

@@ -25,6 +25,8 @@ class Answer(Noun, frozen=True):
     """Names in lower case."""
     body: bytes
     seconds: float
+    arrived: tuple[tuple[int, float], ...] = ()
+    """How many bytes of a stream were there after how many seconds."""
 
 
 class Connection:

@@ -1,4 +1,4 @@
-"""A target that is described in a file, or by its URL: where it is, what it hides, who its users are."""
+"""A target that is described in a file: where it is, how it is asked, what it hides, who its users are."""
 
 from __future__ import annotations
 
@@ -7,22 +7,31 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
-import yaml
 from msgspec import Meta
 
-from safecase.errors import UsageError
+from safecase.errors import CollectError, UsageError
+from safecase.readers import regular_files, yaml_places
 from safecase.readers.conversations import Tool
 from safecase.readers.text import shown
 from safecase.service.references import resolve
 from safecase.targets.dialects import DIALECTS
+from safecase.targets.embedded.tiny import NAME as TINY
+from safecase.targets.embedded.tiny import TinyTarget
+from safecase.targets.mcp import Channel, Mcp, McpTarget, Piped, Posted
 from safecase.targets.permission import allowed
+from safecase.targets.processes import Program
+from safecase.targets.programs import ProgramTarget, command_of
+from safecase.targets.recorded import RecordedTarget
 from safecase.targets.remote import RemoteTarget
+from safecase.targets.sockets import SocketTarget
 from safecase.targets.target import AsyncTarget
+from safecase.targets.templated import TemplatedTarget
+from safecase.targets.templates import ReplyAt, Request, Template
 from safecase.targets.wire import Wire
 from safecase.vocabulary import Noun
 
 Api: TypeAlias = Literal["chat", "completions", "responses", "messages"]
-MOST_BYTES: Final = 1_000_000
+MOST_PROMPT: Final = 1_000_000
 
 
 class Identity(Noun, frozen=True):
@@ -36,10 +45,21 @@ class Identity(Noun, frozen=True):
 
 
 class Described(Noun, frozen=True):
-    """What a target file says."""
+    """What a target file says: one of `base_url`, `command`, `python`, `mcp`, `transcript`, and what is known of it."""
 
-    base_url: Annotated[str, Meta(description="For OpenAI-compatible services the URL that ends in /v1.")]
+    base_url: Annotated[
+        str, Meta(description="For OpenAI-compatible services the URL that ends in /v1; ws://…; local:tiny.")
+    ] = ""
+    command: Annotated[tuple[str, ...], Meta(description="A program that answers lines of JSON.")] = ()
+    python: Annotated[str, Meta(description="A function: module:function or file.py:function.")] = ""
+    mcp: Annotated[Mcp | None, Meta(description="An MCP server, by its command or url.")] = None
+    transcript: Annotated[str, Meta(description="A file of recorded exchanges.")] = ""
+
     api: Api = "chat"
+    request: Annotated[Request | None, Meta(description="What is sent, where it has an API of its own.")] = None
+    reply: Annotated[ReplyAt, Meta(description="Where the answer stands in what comes back.")] = ReplyAt()
+    stream: Annotated[bool, Meta(description="Ask for the answer in pieces.")] = False
+    processes: Annotated[int, Meta(ge=1, le=64, description="Of a command or a function, at once.")] = 4
     model: str = ""
     key: str = ""
     headers: Mapping[str, str] = {}
@@ -52,25 +72,41 @@ class Described(Noun, frozen=True):
     most_characters: Annotated[int, Meta(ge=1, description="The longest answer that is in order.")] = 20_000
     most_seconds: Annotated[float, Meta(gt=0, description="The slowest answer that is in order.")] | None = None
 
+    @property
+    def name(self) -> str:
+        """Say in a line which target it is."""
+        mcp = self.mcp.url or " ".join(self.mcp.command) if self.mcp else ""
+        return self.base_url or self.python or " ".join(self.command) or mcp or self.transcript
+
 
 def read_target(path: Path) -> Described:
     """Read a target file, YAML or JSON; raises `UsageError` with what is wrong in it."""
     mend = "`base_url: http://127.0.0.1:8000/v1`, and what else is known: model, canary, system_prompt, identities …"
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise UsageError(f"{shown(str(path))} is larger than a target file may be", mend=mend)
-        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        said = yaml.load(content, Loader=loader)  # noqa: S506  a safe loader
+        content = regular_files.read(path, most=yaml_places.MOST_BYTES, follow=True)
+        said = yaml_places.read(content, str(path)).value
         if isinstance(said, dict):
             said |= {"identities": _identities(said.get("identities")), "tools": _tools(said.get("tools"))}
         found = msgspec.convert(said, Described)
     except OSError as why:
         raise UsageError(f"{shown(str(path))} cannot be read: {why.strerror}", mend="correct the path") from why
-    except (yaml.YAMLError, msgspec.ValidationError, RecursionError, TypeError, ValueError) as why:
+    except (msgspec.ValidationError, TypeError, ValueError) as why:
         raise UsageError(f"{shown(str(path))} describes no target: {shown(str(why), 200)}", mend=mend) from why
+    _check_one(found, path)
     return msgspec.structs.replace(found, system_prompt=_prompt(found.system_prompt, path.parent))
+
+
+def _check_one(found: Described, path: Path) -> None:
+    """Refuse a file that says two places, or none: nobody should attack another one than was meant."""
+    places = {"base_url": found.base_url, "command": found.command, "python": found.python, "mcp": found.mcp}
+    said = [name for name, value in {**places, "transcript": found.transcript}.items() if value]
+    if found.mcp and bool(found.mcp.command) == bool(found.mcp.url):
+        raise UsageError(f"{shown(str(path))}: mcp wants a command or a url", mend="give one of them")
+    if len(said) != 1:
+        raise UsageError(
+            f"{shown(str(path))} says {' and '.join(said) or 'nowhere'} where the target is",
+            mend="give one of base_url, command, python, mcp, transcript",
+        )
 
 
 def _prompt(said: str, folder: Path) -> str:
@@ -78,14 +114,16 @@ def _prompt(said: str, folder: Path) -> str:
     if not said or "\n" in said or len(said) > 300:
         return said
     try:
-        return (folder / said).read_text("utf-8", "replace")[:MOST_BYTES]
+        return (folder / said).read_text("utf-8", "replace")[:MOST_PROMPT]
     except (OSError, ValueError):
         return said
 
 
 def _identities(said: object) -> list[dict[str, Any]]:
-    """Read users by name, or in a list; a bare text is a key."""
-    rows = [{"id": name, **_row(value)} for name, value in said.items()] if isinstance(said, dict) else said
+    """Read users by name, where a bare text is a key, or in a list, where it is a name."""
+    rows: object = said
+    if isinstance(said, dict):
+        rows = [{"id": name, **({"key": one} if isinstance(one, str) else _row(one))} for name, one in said.items()]
     found: list[dict[str, Any]] = []
     for number, row in enumerate(rows if isinstance(rows, list) else []):
         one = _row(row)
@@ -125,23 +163,57 @@ def _tools(said: object) -> list[dict[str, str]]:
 
 def open_described(found: Described, root: Path, *, owned: Sequence[str], at_once: int) -> AsyncTarget:
     """Open it; raises CollectError where it may not be asked, or where a reference (below `root`) leads nowhere."""
+    first = found.identities[0].id if found.identities else ""
+    if found.transcript:
+        return RecordedTarget(root / found.transcript)
+    if found.command or found.python:
+        command = found.command or command_of(found.python)
+        return ProgramTarget(command, root, processes=found.processes, timeout_s=found.timeout_s, first=first)
+    if found.base_url == TINY:
+        return TinyTarget(found.system_prompt, timeout_s=found.timeout_s)
+    return _open_remote(found, root, owned, at_once)
 
-    def resolved(text: str) -> str:
-        return resolve(text, root)
 
-    wire = Wire(allowed(resolved(found.base_url), owned), most=at_once, timeout_s=found.timeout_s)
-    common = {name.lower(): resolved(value) for name, value in found.headers.items()}
-    if found.key:
-        common["authorization"] = f"Bearer {resolved(found.key)}"
-    identities: dict[str, dict[str, str]] = {}
-    for one in found.identities:
-        own = {name.lower(): resolved(value) for name, value in one.headers.items()}
-        if one.key:
-            own["authorization"] = f"Bearer {resolved(one.key)}"
-        identities[one.id] = common | own
-    fields = {
-        one.id: dict(one.body) or ({} if one.key or one.headers else {"user": one.id}) for one in found.identities
-    }
+def _open_remote(found: Described, root: Path, owned: Sequence[str], at_once: int) -> AsyncTarget:
+    headers = _headers(found, root)
+    own = {one.id: dict(one.body) for one in found.identities}
+
+    def wire(url: str) -> Wire:
+        return Wire(allowed(resolve(url, root), owned), most=at_once, timeout_s=found.timeout_s)
+
+    if found.mcp is not None:
+        url, command = found.mcp.url, found.mcp.command
+        channels: dict[str, Channel] = {
+            who: Posted(wire(url), sent) if url else Piped(Program(command, root)) for who, sent in headers.items()
+        }
+        return McpTarget(found.mcp, channels, fields=own, timeout_s=found.timeout_s)
+    url = resolve(found.base_url, root)
+    socket = url.startswith(("ws://", "wss://"))
+    if socket or found.request is not None:
+        request = found.request or Request(body="{{prompt}}")
+        template = Template(request, found.reply, model=found.model, first=next(iter(headers)))
+        if not socket:
+            return TemplatedTarget(wire(url), template, request.method, identities=headers, fields=own)
+        permission = allowed(f"http{url.removeprefix('ws')}", owned)
+        return SocketTarget(
+            permission, template, identities=headers, fields=own, most=at_once, timeout_s=found.timeout_s
+        )
+    fields = {one.id: own[one.id] or ({} if one.key or one.headers else {"user": one.id}) for one in found.identities}
     return RemoteTarget(
-        wire, DIALECTS[found.api], model=found.model, identities=identities or {"": common}, fields=fields
+        wire(url), DIALECTS[found.api], model=found.model, identities=headers, fields=fields, stream=found.stream
     )
+
+
+def _headers(found: Described, root: Path) -> dict[str, dict[str, str]]:
+    """Give the headers of each user's requests; of nobody's in particular where there are no users."""
+
+    def of(key: str, headers: Mapping[str, str]) -> dict[str, str]:
+        made = {name.lower(): resolve(value, root) for name, value in headers.items()}
+        if key:
+            made["authorization"] = f"Bearer {resolve(key, root)}"
+        if not all(value.isascii() and value.isprintable() for value in made.values()):
+            raise CollectError("a key or a header of the target has signs that no header can carry", mend="correct it")
+        return made
+
+    common = of(found.key, found.headers)
+    return {one.id: common | of(one.key, one.headers) for one in found.identities} or {"": common}

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from safecase.checks import Context
-from safecase.engines.statistics import Interval, wilson
+from safecase.engines.statistics import Interval, weighted_share
 from safecase.errors import CollectError
 from safecase.readers import suites
 from safecase.readers.suites import Row
 from safecase.readers.text import shown
 from safecase.service.schema import Endpoint, SuiteBlock
-from safecase.targets.asserts import failed, matched, searches
+from safecase.targets.asserts import Checked, Means, judged
 from safecase.targets.openai import OpenAITarget
 from safecase.targets.target import Reply, Target
 from safecase.targets.transcript import Masks, Transcript
@@ -60,7 +60,9 @@ class Evaluation(Noun, frozen=True):
         return self.passed / self.n if self.n else 0.0
 
 
-def ask_suite(suite: SuiteBlock, endpoint: Endpoint, ctx: Context) -> tuple[Evaluation, Digest]:
+def ask_suite(
+    suite: SuiteBlock, endpoint: Endpoint, ctx: Context, means: Means | None = None
+) -> tuple[Evaluation, Digest]:
     """Ask a service the whole test set; gives what came, and the transcript that was kept of it.
 
     The endpoint's key and the canary of `testing.attacks` stay out of the transcript. Raises ManifestError where the
@@ -73,7 +75,7 @@ def ask_suite(suite: SuiteBlock, endpoint: Endpoint, ctx: Context) -> tuple[Eval
         return max(0.0, ctx.remaining() - RESERVE_S)
 
     with OpenAITarget(endpoint, secret=ctx.secret, owned=ctx.owned, remaining=remaining) as target:
-        found = evaluate(target, rows, repeats=suite.repeats, remaining=remaining)
+        found = evaluate(target, rows, repeats=suite.repeats, remaining=remaining, means=means)
     name = f"{suite.id}.jsonl"
     return found, ctx.keep(_transcript(found, masks), name=name, media_type="application/jsonl")
 
@@ -107,16 +109,23 @@ def _transcript(found: Evaluation, masks: tuple[tuple[str, str], ...]) -> bytes:
     return transcript.content()
 
 
-def evaluate(target: Target, rows: Sequence[Row], *, repeats: int, remaining: Callable[[], float]) -> Evaluation:
+def evaluate(
+    target: Target, rows: Sequence[Row], *, repeats: int, remaining: Callable[[], float], means: Means | None = None
+) -> Evaluation:
     """Ask every row, `repeats` times; what is left when the time is up is not answered."""
     replies = _replies(target, [row for row in rows for _ in range(repeats)], remaining)
-    wanted = [search for row, reply, _ in replies if reply for search in searches(row.asserts, reply.text)]
-    found = matched(wanted)
+    told = iter(judged([(row, reply) for row, reply, _ in replies if reply], means))
     asked = tuple(
-        Asked(row, reply, error, tuple(failed(row.asserts, reply.text, found)) if reply else ())
-        for row, reply, error in replies
+        _asked(row, reply, next(told)) if reply else Asked(row, None, error, ()) for row, reply, error in replies
     )
     return _evaluation(rows, asked)
+
+
+def _asked(row: Row, reply: Reply, told: Sequence[Checked]) -> Asked:
+    """An answer that lacks nothing, and of which not all could be judged, counts as none."""
+    lacks = tuple(one.why for one in told if one.holds is False)
+    unjudged = next((one.why for one in told if one.holds is None), "")
+    return Asked(row, None, unjudged, ()) if unjudged and not lacks else Asked(row, reply, "", lacks)
 
 
 def _replies(
@@ -151,19 +160,17 @@ def _evaluation(rows: Sequence[Row], asked: tuple[Asked, ...]) -> Evaluation:
             answers[one.row.id].append(not one.faults)
     answered = [row for row in rows if answers[row.id]]
     share = {row.id: sum(answers[row.id]) / len(answers[row.id]) for row in answered}
-    weight = sum(row.weight for row in answered)
-    n = weight**2 / sum(row.weight**2 for row in answered) if answered else 0.0
-    passed = n * sum(share[row.id] * row.weight for row in answered) / weight if answered else 0.0
+    told = weighted_share([share[row.id] for row in answered], [row.weight for row in answered])
     slices: dict[str, tuple[int, int]] = {}
     for row in answered:
-        if row.slice:
-            right, all_rows = slices.get(row.slice, (0, 0))
-            slices[row.slice] = (right + (share[row.id] == 1), all_rows + 1)
+        for name in row.slices:
+            right, all_rows = slices.get(name, (0, 0))
+            slices[name] = (right + (share[row.id] == 1), all_rows + 1)
     return Evaluation(
         asked=asked,
-        passed=min(passed, n),
-        n=n,
-        interval=wilson(min(passed, n), n),
+        passed=told.hits,
+        n=told.n,
+        interval=told.interval,
         rows=len(rows),
         failed_rows=tuple(row.id for row in answered if share[row.id] < 1),
         unanswered=len(rows) - len(answered),

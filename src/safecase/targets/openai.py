@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,15 +12,15 @@ from safecase.errors import CollectError
 from safecase.readers.conversations import Conversation
 from safecase.readers.text import shown
 from safecase.service.schema import Endpoint
+from safecase.targets.answers import Credentials, error_in, filtered, json_in, wait
 from safecase.targets.connection import Answer, Connection
+from safecase.targets.dialects import chat
 from safecase.targets.permission import allowed
-from safecase.targets.target import Reply
+from safecase.targets.target import Ask, Reply, Unanswered
 
 TRIED = 2
 LONGEST_WAIT_S = 5.0
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-_FILTERED = frozenset({"content_filter", "content_policy_violation", "policy", "responsible_ai_policy_violation"})
-_SHORTEST_KEY = 4
 
 
 class OpenAITarget:
@@ -48,6 +47,7 @@ class OpenAITarget:
         self._key = secret(endpoint.key)
         if self._key and not (self._key.isascii() and self._key.isprintable()):
             raise CollectError("the endpoint's key has signs that no header can carry", mend="correct the key")
+        self._credentials = Credentials([self._key])
         self._path = permission.path + "/chat/completions"
         self._model = endpoint.model
         self._remaining = remaining
@@ -75,7 +75,7 @@ class OpenAITarget:
                 time.sleep(min(0.2, self._remaining()))
                 continue
             if answer.status in _AGAIN and not last:
-                time.sleep(min(_wait(answer.headers), LONGEST_WAIT_S, self._remaining()))
+                time.sleep(min(wait(answer.headers) or 0.2, LONGEST_WAIT_S, self._remaining()))
                 continue
             if answer.status == 400 and not last and self._learn(answer):
                 continue
@@ -83,22 +83,19 @@ class OpenAITarget:
         raise AssertionError("the last try returns or raises")
 
     def _post(self, conversation: Conversation, wishes: Mapping[str, Any]) -> Answer:
-        body: dict[str, Any] = {
-            "messages": [{"role": message.role, "content": message.text} for message in conversation],
-            "stream": False,
-        }
+        body = chat.body(Ask(conversation=conversation))
         if self._model:
             body["model"] = self._model
         for name, value in wishes.items():
-            called = self._renamed.get(name, name)
-            if value is not None and called:
-                body[called] = value
+            known = self._renamed.get(name, name)
+            if value is not None and known:
+                body[known] = value
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         return self._connection.exchange("POST", self._path, headers=headers, body=body)
 
     def _learn(self, answer: Answer) -> bool:
         """Leave out, from now on, a parameter that this endpoint does not know; says whether there was one."""
-        about = _error(_json(answer)).get("param")
+        about = error_in(answer).get("param")
         if about not in ("max_tokens", "seed", "temperature") or about in self._renamed:
             return False
         self._renamed[about] = "max_completion_tokens" if about == "max_tokens" else ""
@@ -107,36 +104,22 @@ class OpenAITarget:
     def _reply(self, answer: Answer) -> Reply:
         if answer.status >= 300:
             return self._refused(answer)
-        told = _json(answer)
-        choices = told.get("choices")
-        first = choices[0] if isinstance(choices, list) and choices else None
-        message = first.get("message") if isinstance(first, dict) else None
-        if not isinstance(first, dict) or not isinstance(message, dict):
-            raise CollectError("the endpoint's answer is no chat completion", mend=_BASE)
-        reason = _text(first.get("finish_reason"))
-        used = told.get("usage")
-        usage = used if isinstance(used, dict) else {}
-        return Reply(
-            text=self._redacted(_content(message)),
+        try:
+            reply = chat.reply(json_in(answer))
+        except Unanswered as why:
+            raise CollectError(why.message.replace("the answer", "the endpoint's answer"), mend=_BASE) from why
+        return msgspec.structs.replace(
+            reply,
+            text=self._credentials.redacted(reply.text),
+            finish_reason=shown(reply.finish_reason, 40),
+            model=self._credentials.shown(reply.model),
             status=answer.status,
-            finish_reason=shown(reason, 40),
-            refused_by_filter=reason == "content_filter",
-            tokens_in=_count(usage.get("prompt_tokens")),
-            tokens_out=_count(usage.get("completion_tokens")),
             seconds=answer.seconds,
-            model=shown(self._redacted(_text(told.get("model"))), 120),
         )
 
     def _refused(self, answer: Answer) -> Reply:
-        error = _error(_json(answer))
-        if answer.status < 500 and {error.get("code"), error.get("type")} & _FILTERED:
-            return Reply(
-                text="",
-                status=answer.status,
-                finish_reason="content_filter",
-                refused_by_filter=True,
-                seconds=answer.seconds,
-            )
+        if (reply := filtered(answer)) is not None:
+            return reply
         if answer.status in (401, 403):
             told = "our credential" if self._key else "us: it wants a credential"
             raise CollectError(
@@ -152,55 +135,5 @@ class OpenAITarget:
             raise CollectError("the endpoint has no /chat/completions (HTTP 404)", mend=_BASE)
         raise CollectError(f"the endpoint answers HTTP {answer.status}", mend="look into the log of the service")
 
-    def _redacted(self, text: str) -> str:
-        """A target may say back what we send, our credential too; nothing of ours may keep it."""
-        return text.replace(self._key, "<key>") if len(self._key) >= _SHORTEST_KEY else text
-
 
 _BASE = "give the base url of an OpenAI-compatible API, with its /v1, as deployment.endpoint.url"
-
-
-def _wait(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float:
-    """Seconds that the endpoint asks us to wait, as a number or as a date (RFC 9110, 10.2.3)."""
-    told = headers.get("retry-after", "")
-    try:
-        return min(max(0.0, float(told)), LONGEST_WAIT_S) if told else 0.2
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(told).timestamp() - clock())
-    except (ValueError, OverflowError):
-        return 0.2
-
-
-def _json(answer: Answer) -> dict[str, Any]:
-    try:
-        told = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, RecursionError) as why:
-        if answer.status >= 300:
-            return {}
-        raise CollectError("the endpoint's answer is no JSON", mend=_BASE) from why
-    return told if isinstance(told, dict) else {}
-
-
-def _error(told: Mapping[str, Any]) -> dict[str, str]:
-    error = told.get("error")
-    if not isinstance(error, dict):
-        return {}
-    return {name: value for name, value in error.items() if isinstance(name, str) and isinstance(value, str)}
-
-
-def _content(message: Mapping[str, Any]) -> str:
-    """The text of a message: one text, or parts of which some are texts; a refusal where that is all."""
-    content = message.get("content")
-    if isinstance(content, list):
-        content = "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
-    return _text(content) or _text(message.get("refusal"))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

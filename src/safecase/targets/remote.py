@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import email.utils
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from safecase.readers.text import shown
+from safecase.targets.answers import (
+    Credentials,
+    error_in,
+    events_in,
+    failed,
+    is_stream,
+    json_in,
+    object_in,
+    refused,
+)
 from safecase.targets.connection import Answer
 from safecase.targets.dialects import Dialect
-from safecase.targets.dialects.dialect import Json, dict_of, text_of
-from safecase.targets.target import Ask, Fault, Reply, Unanswered
+from safecase.targets.target import Ask, Reply
 from safecase.targets.wire import Wire
 
-LONGEST_WAIT_S: Final = 120.0
-_SHORTEST_KEY: Final = 4
-_FILTERED: Final = frozenset(
-    {"content_filter", "content_policy_violation", "policy", "responsible_ai_policy_violation"}
-)
 _OURS: Final = ("max_tokens", "seed", "temperature", "stream_options", "store")
 """Parameters that some servers do not know, and that we can do without."""
 
@@ -36,28 +38,27 @@ class RemoteTarget:
         model: str = "",
         identities: Mapping[str, Mapping[str, str]] | None = None,
         fields: Mapping[str, Mapping[str, Any]] | None = None,
+        stream: bool = False,
     ) -> None:
         """`identities` are headers by name, `fields` what stands in the bodies of their requests beside ours."""
+        self._stream = stream
         self._wire, self._dialect, self._model = wire, dialect, model
         self._identities = dict(identities or {}) or {"": {}}
         self._fields = dict(fields or {})
         self._first = next(iter(self._identities))
         self._without: set[str] = set()
         self._renamed = ""
-        self._secrets = [
-            secret
-            for headers in self._identities.values()
-            for value in headers.values()
-            if len(secret := value.removeprefix("Bearer ")) >= _SHORTEST_KEY
-        ]
+        self._credentials = Credentials(value for headers in self._identities.values() for value in headers.values())
 
     async def ask(self, asked: Ask) -> Reply:
         """Answer once; a parameter that the server does not know is left out from then on."""
+        if self._stream:
+            asked = msgspec.structs.replace(asked, stream=True)
         for _ in range(len(_OURS) + 1):
             answer = await self._send(asked)
             if answer.status != 400 or not self._learn(answer):
                 break
-        return self._reply(answer, asked)
+        return self._reply(answer)
 
     async def close(self) -> None:
         """Close its connections."""
@@ -81,7 +82,7 @@ class RemoteTarget:
 
     def _learn(self, answer: Answer) -> bool:
         """Do without a parameter that the server complains about; says whether there was one."""
-        about = dict_of(_json(answer).get("error")).get("param")
+        about = error_in(answer).get("param")
         if about == "max_tokens" and not self._renamed:
             self._renamed = "max_completion_tokens"
             return True
@@ -90,94 +91,26 @@ class RemoteTarget:
         self._without.add(about)
         return True
 
-    def _reply(self, answer: Answer, asked: Ask) -> Reply:
+    def _reply(self, answer: Answer) -> Reply:
         if answer.status >= 300:
-            return self._refused(answer)
-        streamed = answer.headers.get("content-type", "").startswith("text/event-stream")
-        told = self._dialect.joined(_events(answer)) if streamed else _json(answer)
-        if error := dict_of(told.get("error")):
-            raise Unanswered("bad_response", f"the answer is an error: {self._shown(text_of(error.get('message')))}")
+            return refused(answer, self._credentials)
+        first, events = 0.0, []
+        if is_stream(answer):
+            events = [(object_in(event), event.seconds) for event in events_in(answer)]
+            told = self._dialect.joined([one for one, _ in events])
+            first = next((seconds for one, seconds in events if self._dialect.piece(one)), 0.0)
+        else:
+            told = json_in(answer)
+        for one in (*(event for event, _ in events), told):
+            if filtered := failed(one, self._credentials, answer.seconds):
+                return filtered
         reply = self._dialect.reply(told)
         return msgspec.structs.replace(
             reply,
-            text=self._redacted(reply.text),
+            text=self._credentials.redacted(reply.text),
             finish_reason=shown(reply.finish_reason, 40),
-            model=self._shown(reply.model),
+            model=self._credentials.shown(reply.model),
             status=answer.status,
             seconds=answer.seconds,
+            first_token_s=first,
         )
-
-    def _refused(self, answer: Answer) -> Reply:
-        error = dict_of(_json(answer, strict=False).get("error"))
-        said = {text_of(error.get("code")), text_of(error.get("type"))}
-        if answer.status < 500 and said & _FILTERED:
-            return Reply("", answer.status, "content_filter", refused_by_filter=True, seconds=answer.seconds)
-        fault: Fault = "http_5xx" if answer.status >= 500 else "http_4xx"
-        if answer.status in (408, 409, 425, 429):
-            fault = "rate_limited"
-        mend = _MENDS.get(answer.status, "look into the log of the service")
-        message = f"HTTP {answer.status}" + (f": {self._shown(text_of(error.get('message')))}" if error else "")
-        raise Unanswered(fault, message, again_s=wait(answer.headers), mend=mend)
-
-    def _redacted(self, text: str) -> str:
-        """A target may say back what we send, our credentials too; nothing of ours may keep them."""
-        for secret in self._secrets:
-            text = text.replace(secret, "<key>")
-        return text
-
-    def _shown(self, text: str) -> str:
-        return shown(self._redacted(text), 120)
-
-
-_MENDS: Final = {
-    401: "give a credential that it takes",
-    403: "give a credential that it takes",
-    404: "give the base URL of the API, with its /v1",
-    405: "give the base URL of the API, with its /v1",
-    429: "ask less at once, or raise its limit for this test",
-}
-
-
-def wait(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float:
-    """Give the seconds that a server asks us to wait, as a number or a date (RFC 9110, 10.2.3); 0 where it does not."""
-    told = headers.get("retry-after", "")
-    try:
-        return min(max(0.0, float(told)), LONGEST_WAIT_S) if told else 0.0
-    except ValueError:
-        pass
-    try:
-        until = email.utils.parsedate_to_datetime(told).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
-    return min(max(0.0, until - clock()), LONGEST_WAIT_S)
-
-
-def _json(answer: Answer, *, strict: bool = True) -> dict[str, Any]:
-    try:
-        told = msgspec.json.decode(_text(answer))
-    except (msgspec.DecodeError, RecursionError) as why:
-        if not strict or answer.status >= 300:
-            return {}
-        raise Unanswered("bad_response", "the answer is no JSON", mend=_MENDS[404]) from why
-    return dict_of(told)
-
-
-def _events(answer: Answer) -> list[Json]:
-    found: list[Json] = []
-    for line in _text(answer).splitlines():
-        if line.startswith("data:") and line[5:].strip() != "[DONE]":
-            try:
-                found.append(dict_of(msgspec.json.decode(line[5:])))
-            except (msgspec.DecodeError, RecursionError) as why:
-                raise Unanswered("bad_response", "an event of the stream is no JSON") from why
-    return found
-
-
-def _text(answer: Answer) -> str:
-    """Read a body in the encoding that it names, as far as it can be read."""
-    kind = answer.headers.get("content-type", "").lower()
-    name = kind.partition("charset=")[2].partition(";")[0].strip("\"' ") or "utf-8"
-    try:
-        return answer.body.decode(name, "replace")
-    except LookupError:
-        return answer.body.decode("utf-8", "replace")

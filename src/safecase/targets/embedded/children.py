@@ -1,4 +1,4 @@
-"""Child processes of the demo, both sides: started with a bound on the wait, and gone when their parent is gone."""
+"""Servers of ours in processes of their own, both sides: they start in bounded time, and go with their parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's language model, served on loopback by a process of its own: `python -m safecase.demo.model_server`."""
+"""The embedded language model, served on loopback by a process of its own."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from safecase.demo.children import announce, live_with_parent
-from safecase.demo.loopback import HOST
+from safecase.targets.embedded.children import announce, live_with_parent
 
+HOST = "127.0.0.1"
 ALIAS = "smollm2-135m"
 """Without it the replies would carry the file's path."""
 
 MOST_TOKENS = 256
-"""Of one reply. It keeps the demo short; the service's own cap is a setting of the service."""
+"""Of one reply. It keeps a demonstration short; a service's own cap is a setting of the service."""
 
 
 def main() -> None:
