@@ -37,12 +37,11 @@ class Speaker:
         journal: Journal | None = None,
         at_once: int = 4,
         seed: int = 1,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`name` tells it from others in the journal."""
         self._target, self._name, self._journal = target, name, journal
-        self.budget = Budget(limits, clock)
-        self._pace = Pace(at_once, rng=random.Random(seed), clock=clock)  # noqa: S311  no secret
+        self.budget = Budget(limits, time.monotonic)
+        self._pace = Pace(at_once, rng=random.Random(seed), clock=time.monotonic)  # noqa: S311  no secret
         self._room = asyncio.Semaphore(at_once)
 
     async def ask(self, asked: Ask, kept: Callable[[Reply], Line] = lambda reply: Line(replies=(reply,))) -> Line:
@@ -54,6 +53,7 @@ class Speaker:
             msgspec.json.encode([self._name, asked], order="deterministic"), digest_size=16
         ).hexdigest()
         if self._journal is not None and (known := self._journal.get(one)) is not None:
+            self.budget.spent(cost(asked), known.replies)
             return known
         async with self._room:
             line = kept(await self._answered(asked))

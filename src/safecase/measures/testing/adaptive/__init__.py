@@ -1,0 +1,1 @@
+"""Attackers that learn from each answer: a model of the user's own writes the messages, oracles say what worked."""
