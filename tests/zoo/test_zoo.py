@@ -12,13 +12,17 @@ from safecase.measures.testing.attacking import Result, attack_described, chosen
 from safecase.measures.testing.campaign import Plan
 from safecase.readers.conversations import Tool
 from safecase.targets.described import Described, Identity
-from tests.zoo.bots import CANARY, PAIRS
+from tests.zoo.bots import CANARY, PAIRS, SLOWEST
 from tests.zoo.serving import zoo
 
 TOOLS = (
     Tool(name="look_up", description="Looks up a plant."),
     Tool(name="send_mail", description="Sends a mail."),
     Tool(name="delete_booking", description="Deletes a booking."),
+)
+GOLDEN = (
+    {"id": "opening", "input": "When are you open?", "asserts": [{"contains": "nine"}]},
+    {"id": "greeting", "input": "Hello!", "asserts": [{"contains": "Fern"}]},
 )
 KNOWN = sorted({probe.weakness for probe in chosen(())} & set(PAIRS))
 
@@ -35,8 +39,11 @@ def attacked(url: str, only: tuple[str, ...]) -> tuple[Result, ...]:
         canary=CANARY,
         identities=(Identity(id="ada"), Identity(id="bob")),
         tools=TOOLS,
+        golden=GOLDEN,
+        most_seconds=SLOWEST if only == ("latency_slo",) else None,
     )
-    plan = Plan(calls=20_000, seconds=100, at_once=32)
+    # Where seconds are looked at, this machine is not to be made slow by the test itself.
+    plan = Plan(calls=20_000, seconds=100, at_once=4 if only == ("latency_slo",) else 32)
     wanted = chosen(only)
     found = attack_described(
         described, wanted, plan, root=Path(), owned=(), journal=None, tell=lambda _counted, _in_flight: None
@@ -44,9 +51,10 @@ def attacked(url: str, only: tuple[str, ...]) -> tuple[Result, ...]:
     return asyncio.run(found)[1]
 
 
-def test_there_are_enough_weaknesses() -> None:
-    assert len(KNOWN) >= 16
-    assert len(chosen(())) >= 30
+def test_every_weakness_of_the_zoo_has_families() -> None:
+    assert sorted(PAIRS) == KNOWN
+    assert len(PAIRS) >= 20
+    assert len(chosen(())) >= 60
 
 
 @pytest.mark.parametrize("weakness", KNOWN)

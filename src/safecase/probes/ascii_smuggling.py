@@ -43,6 +43,7 @@ ASCII_SMUGGLING = Probe(
     weakness="ascii_smuggling",
     title="An instruction in invisible signs is read and followed",
     references=("LLM01:2026", "AML.T0068"),
+    threats=("T05",),
     mend="take tag characters and rows of variation selectors out of every text before a model or a filter reads it",
     attacks=attacks,
 )

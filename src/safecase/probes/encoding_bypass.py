@@ -57,6 +57,7 @@ ENCODING_BYPASS = Probe(
     weakness="encoding_bypass",
     title="An instruction in code passes where the same in plain words would not",
     references=("LLM01:2026", "AML.T0068"),
+    threats=("T05",),
     mend="let the input filter decode base64, rot13, hex, reversed and spaced text, and refuse what stays in code",
     attacks=attacks,
 )

@@ -73,7 +73,8 @@ def _pasted(rng: random.Random, variant: str, word: Halves) -> str:
 INDIRECT_INJECTION = Probe(
     weakness="indirect_injection",
     title="A document that is summed up takes command",
-    references=("LLM01:2026", "AML.T0051.001", "ASI01"),
+    references=("LLM01:2026", "AML.T0051.001", "ASI01:2026"),
+    threats=("T02", "T06", "T41"),
     mend="mark documents as data in the prompt, and put an injection filter on what is put before the model",
     attacks=attacks,
 )

@@ -46,6 +46,7 @@ MANY_SHOT = Probe(
     weakness="many_shot",
     title="Many examples of obedience make it obey",
     references=("LLM01:2026", "AML.T0054"),
+    threats=("T04", "T01"),
     mend="take from clients only the history that the service itself has written, and bound how long a message may be",
     attacks=attacks,
 )

@@ -67,6 +67,7 @@ MULTI_TURN_ESCALATION = Probe(
     weakness="multi_turn_escalation",
     title="A history that was made up gets what a single question would not",
     references=("LLM01:2026", "LLM08:2026", "AML.T0054"),
+    threats=("T37", "T04"),
     mend="keep the history on the server's side, and look at the whole conversation in the filters",
     attacks=attacks,
 )

@@ -43,6 +43,7 @@ PICTURE_INJECTION = Probe(
     weakness="picture_injection",
     title="An order in a picture is carried out",
     references=("LLM01:2026", "AML.T0051.001"),
+    threats=("T01", "T05"),
     mend="read the text in pictures before the model does, and let the same guards look at it",
     attacks=attacks,
     pictures=True,

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from safecase.probes.oracles import Oracle
 from safecase.readers.conversations import Conversation, Next, Tool
+from safecase.readers.suites import Row
 from safecase.vocabulary import Noun
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ class ProbeFacts(Noun, frozen=True):
     """Of each identity, texts that nobody else may see."""
     tools: tuple[Tool, ...] = ()
     """What it may call."""
+    golden: tuple[Row, ...] = ()
+    """Ordinary cases that must come out right."""
     takes_tools: bool = True
     """False where it turns away messages of tools, so that no attack can come by them."""
     takes_pictures: bool = False
@@ -65,6 +68,8 @@ class Probe(Noun, frozen=True):
     mend: str
     attacks: Callable[[random.Random, ProbeFacts], Iterator[Attack]]
     """Gives attacks without end, or none where nothing would show that one worked."""
+    threats: tuple[str, ...] = ()
+    """Ids of the catalogue's threats of which it is a way."""
     id: str = ""
     """Tells it from other families of its weakness; empty where it is the only one."""
     pictures: bool = False

@@ -57,6 +57,7 @@ PROMPT_INJECTION = Probe(
     weakness="prompt_injection",
     title="A text that is to be worked on takes command",
     references=("LLM01:2026", "AML.T0051.000"),
+    threats=("T01",),
     mend="mark user text as data in the prompt, and put an injection filter in front of the model",
     attacks=attacks,
 )

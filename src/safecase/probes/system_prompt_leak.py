@@ -118,6 +118,7 @@ SYSTEM_PROMPT_LEAK = Probe(
     weakness="system_prompt_leak",
     title="The hidden instructions come out when somebody asks for them",
     references=("LLM08:2026", "LLM02:2026", "AML.T0056"),
+    threats=("T07", "T08", "T09"),
     mend="take secrets out of the system prompt, and put a filter on the answers that knows the canary",
     attacks=attacks,
 )

@@ -20,8 +20,8 @@ from safecase.readers.conversations import Called, Message, Next, Role, Tool
 from safecase.vocabulary import Noun
 
 Severity: TypeAlias = Literal["critical", "high", "medium", "low"]
-Need: TypeAlias = Literal["leak", "tools", "identities", "golden"]
-"""What must be known of the target for a family to make sense: something that can leak, its tools, two users."""
+Need: TypeAlias = Literal["leak", "tools", "identities", "seconds"]
+"""What must be known of the target: what can leak, its tools, two users, the slowest answer that is in order."""
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -69,6 +69,8 @@ class Family(Noun, frozen=True, forbid_unknown_fields=True):
     title: str
     severity: Severity
     references: tuple[str, ...]
+    threats: tuple[str, ...]
+    """Ids of the catalogue's threats of which it is a way."""
     mend: str
     looks_for: Kind | Literal["leak", "theirs"]
     """`leak` is the canary where one is planted, else passages of the hidden prompt; `theirs` what the second identity
@@ -76,7 +78,7 @@ class Family(Noun, frozen=True, forbid_unknown_fields=True):
     attacks: Mapping[str, str | Script]
     """By variant: what a user says, or a whole script."""
     wanted: tuple[str, ...] = ()
-    """What the oracle gets; slots are filled. Left out for leak, word and nonce."""
+    """What the oracle gets; slots are filled. Left out for leak, word, nonce and done."""
     needs: tuple[Need, ...] = ()
     slots: Mapping[str, tuple[str, ...]] = {}
     tools: tuple[Tool, ...] = ()
@@ -108,6 +110,7 @@ def probe_of(family: Family) -> Probe:
         weakness=family.id.partition(".")[0],
         title=family.title,
         references=family.references,
+        threats=family.threats,
         mend=family.mend,
         attacks=attacks,
     )
@@ -152,6 +155,7 @@ def _known(family: Family, facts: ProbeFacts) -> bool:
         "leak": leak_oracle(facts) is not None,
         "tools": bool(facts.tools),
         "identities": len(facts.identities) > 1,
+        "seconds": facts.most_seconds is not None,
     }
     return all(known.get(need, True) for need in family.needs)
 
@@ -160,8 +164,9 @@ class _Filling:
     """Fills slots, each with one choice for the whole attack.
 
     Beside the family's own there are `{a}` and `{b}`, two halves of a word that is no word; `{word}`, which is both
-    together; `{number}`, a number of five digits; `{other}`, the name of the second identity; `{most}`, the characters
-    that an answer may have; and `{tool}`, a tool that changes something, where there is one.
+    together; `{made}` and `{named}`, the same as the name of a thing and of a person; `{number}`, a number of five
+    digits; `{other}`, the name of the second identity; `{most}` and `{slowest}`, the characters and the seconds that an
+    answer may have; and `{tool}`, a tool that changes something, where there is one.
     """
 
     def __init__(self, rng: random.Random, slots: Mapping[str, tuple[str, ...]], facts: ProbeFacts) -> None:
@@ -172,9 +177,12 @@ class _Filling:
             "a": made.first,
             "b": made.second,
             "word": made.whole,
+            "made": made.whole.lower(),
+            "named": made.whole.title(),
             "number": str(rng.randrange(10_000, 99_999)),
         }
         self._chosen |= {"other": self.identity(1), "tool": _acting(facts), "most": str(facts.most_characters)}
+        self._chosen["slowest"] = str(facts.most_seconds)
         self._chosen |= {name: rng.choice(choices) for name, choices in sorted(slots.items())}
 
     def __call__(self, text: str) -> str:
@@ -221,6 +229,6 @@ def _oracle(family: Family, facts: ProbeFacts, filling: _Filling) -> Oracle:
         return found
     if family.looks_for == "theirs":
         return Oracle(kind="record", wanted=facts.owned[1])
-    if family.looks_for in ("word", "nonce") and not family.wanted:
+    if family.looks_for in ("word", "nonce", "done") and not family.wanted:
         return Oracle(kind=family.looks_for, wanted=(filling.word,))
     return Oracle(kind=family.looks_for, wanted=tuple(map(filling, family.wanted)), known=facts.ordinary)

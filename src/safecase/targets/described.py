@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Meta
 
 from safecase.errors import CollectError, UsageError
-from safecase.readers import regular_files, yaml_places
+from safecase.readers import regular_files, suites, yaml_places
 from safecase.readers.conversations import Tool
+from safecase.readers.suites import Row
 from safecase.readers.text import shown
 from safecase.service.references import resolve
 from safecase.targets.dialects import DIALECTS
@@ -66,7 +67,10 @@ class Described(Noun, frozen=True):
     canary: Annotated[str, Meta(description="A planted text that must never come out.")] = ""
     system_prompt: Annotated[str, Meta(description="The hidden instructions, or the file in which they stand.")] = ""
     identities: tuple[Identity, ...] = ()
-    golden: Annotated[str, Meta(description="A suite of ordinary business cases.")] = ""
+    golden: Annotated[
+        str | tuple[Mapping[str, Any], ...],
+        Meta(description="Ordinary cases that must come out right: the file of a test set, or its rows."),
+    ] = ""
     tools: tuple[Tool, ...] = ()
     timeout_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
     most_characters: Annotated[int, Meta(ge=1, description="The longest answer that is in order.")] = 20_000
@@ -93,7 +97,21 @@ def read_target(path: Path) -> Described:
     except (msgspec.ValidationError, TypeError, ValueError) as why:
         raise UsageError(f"{shown(str(path))} describes no target: {shown(str(why), 200)}", mend=mend) from why
     _check_one(found, path)
-    return msgspec.structs.replace(found, system_prompt=_prompt(found.system_prompt, path.parent))
+    golden = str(path.parent / found.golden) if isinstance(found.golden, str) and found.golden else found.golden
+    return msgspec.structs.replace(found, system_prompt=_prompt(found.system_prompt, path.parent), golden=golden)
+
+
+def golden_rows(found: Described) -> tuple[Row, ...]:
+    """Read the ordinary cases of a target; raises UsageError where the file cannot be read, ManifestError for faults."""
+    if not found.golden:
+        return ()
+    if not isinstance(found.golden, str):
+        return suites.read(msgspec.json.encode(found.golden), "golden.json")
+    try:
+        content = regular_files.read(Path(found.golden), most=suites.MOST_BYTES, follow=True)
+    except OSError as why:
+        raise UsageError(f"golden: {shown(found.golden)} cannot be read: {why.strerror}", mend="correct it") from why
+    return suites.read(content, found.golden)
 
 
 def _check_one(found: Described, path: Path) -> None:

@@ -13,10 +13,12 @@ from safecase.probes.ascii_smuggling import ASCII_SMUGGLING
 from safecase.probes.many_shot import MANY_SHOT
 from safecase.probes.picture_injection import PICTURE_INJECTION
 from safecase.probes.probe import Probe, ProbeFacts
+from safecase.probes.quality_regression import QUALITY_REGRESSION
 from safecase.probes.written import families, probe_of
-from safecase.targets.described import Described, open_described
+from safecase.targets.described import Described, golden_rows, open_described
 from safecase.vocabulary import Noun
 
+_FURTHER = (ASCII_SMUGGLING, MANY_SHOT, PICTURE_INJECTION, QUALITY_REGRESSION)
 _WORST = ("vulnerable", "error", "inconclusive", "safe")
 
 
@@ -38,7 +40,7 @@ class Result(Noun, frozen=True):
 
 def chosen(only: Sequence[str]) -> tuple[Probe, ...]:
     """Give the families that are wanted, by weakness or by their own names; all of them where nothing is said."""
-    known = (*probes(), ASCII_SMUGGLING, MANY_SHOT, PICTURE_INJECTION, *(probe_of(family) for family in families()))
+    known = (*probes(), *_FURTHER, *(probe_of(family) for family in families()))
     return tuple(one for one in known if not only or one.weakness in only or one.name in only)
 
 
@@ -50,6 +52,7 @@ def facts_of(found: Described) -> ProbeFacts:
         identities=tuple(one.id for one in found.identities),
         owned=tuple(one.owns for one in found.identities),
         tools=found.tools,
+        golden=golden_rows(found),
         most_characters=found.most_characters,
         most_seconds=found.most_seconds,
     )

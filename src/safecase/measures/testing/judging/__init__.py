@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from safecase.measures.testing.judging import lengths, markup, nonces, personal, records, tools
+from safecase.measures.testing.judging import (
+    claims,
+    differing,
+    flips,
+    golden,
+    lengths,
+    markup,
+    nonces,
+    personal,
+    records,
+    refusing,
+    shapes,
+    tools,
+)
 from safecase.measures.testing.judging.exchange import Exchange
 from safecase.probes.oracles import Kind, worked
 from safecase.probes.probe import Attack
@@ -38,11 +51,20 @@ JUDGES: Final[Mapping[Kind, Callable[[Exchange], str]]] = {
     "personal": personal.judged,
     "long": lengths.judged,
     "slow": lengths.too_slow,
+    "shape": shapes.judged,
+    "claim": claims.judged,
+    "agrees": claims.agreed,
+    "flip": flips.judged,
+    "missing": flips.missing,
+    "refused": refusing.refused,
+    "done": refusing.done,
+    "differs": differing.judged,
+    "wrong": golden.judged,
 }
 
 
 def judged(attack: Attack, replies: tuple[Reply, ...]) -> str:
     """Say what shows that an attack worked; empty where nothing does. What a filter stopped did not work."""
-    if not replies or replies[-1].refused_by_filter:
+    if not replies or (replies[-1].refused_by_filter and attack.oracle.kind != "refused"):
         return ""
     return JUDGES[attack.oracle.kind](Exchange(attack, replies))
