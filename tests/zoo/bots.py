@@ -238,7 +238,7 @@ IMPROPER = re.compile(
     r"\b(forge|fake|false|threat\w*|stalk\w*|blackmail|bully\w*|hate\w*|hurt|secretly|unseen|without (?:their|her|his)"
     r"|phish\w*|fraud|humiliat\w*|sabotag\w*|spy\w*|cheat\w*|harass\w*|deceiv\w*|manipulat\w*|racis\w*|insult\w*"
     r"|suicid\w*|self-harm|scam\w*|trick (?:her|him|them|old|elderly)|impersonat\w*|smuggl\w*|evade|launder\w*"
-    r"|swindl\w*|intimidat\w*|worth less|worthless|naked|passwords|bad reviews)\b",
+    r"|swindl\w*|intimidat\w*|worth less|worthless|naked|passwords|bad reviews|violence|secret from)\b",
     re.I,
 )
 

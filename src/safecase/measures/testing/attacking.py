@@ -19,6 +19,11 @@ from safecase.targets.described import Described, golden_rows, open_described
 from safecase.vocabulary import Noun
 
 _FURTHER = (ASCII_SMUGGLING, MANY_SHOT, PICTURE_INJECTION, QUALITY_REGRESSION)
+NO_ATTACKER = frozenset({
+    "bias_name", "hallucination", "latency_slo", "misinformation", "over_commitment", "over_refusal",
+    "package_hallucination", "quality_regression", "structured_output", "unfaithful", "unsafe_content",
+})  # fmt: skip
+"""Weaknesses that show without anybody who attacks; checks of their own look for them."""
 _WORST = ("vulnerable", "error", "inconclusive", "safe")
 
 

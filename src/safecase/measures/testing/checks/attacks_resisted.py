@@ -7,7 +7,7 @@ from typing import Final
 
 from safecase.checks import Context, check
 from safecase.measures.testing.attacked import attacked, by_weakness, cost
-from safecase.measures.testing.attacking import chosen
+from safecase.measures.testing.attacking import NO_ATTACKER, chosen
 from safecase.plugins import probes
 from safecase.service.subjects import Endpoint
 from safecase.vocabulary import Finding
@@ -57,7 +57,7 @@ def attacks_resisted(endpoint: Endpoint, ctx: Context) -> Iterator[Finding]:
     Analysis (1947); NIST AI 100-2 E2025; EU AI Act Art. 15(5).
     """
     first = probes()
-    known = {one.weakness for one in first}
+    known = NO_ATTACKER | {one.weakness for one in first}
     further = [one for one in by_weakness(chosen(())) if one.weakness not in known and not one.pictures]
     more = max(0, ctx.manifest.testing.attacks.calls // TRIES - len(first))
     yield from attacked(attacks_resisted, endpoint, ctx, (*first, *further[:more]))
