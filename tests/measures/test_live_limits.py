@@ -48,7 +48,7 @@ def test_headers_that_count_down_are_seen_and_hostile_ones_do_no_harm() -> None:
 def test_documents_hide_their_order_and_clean_ones_have_none() -> None:
     found = documents("bogunire")
     assert len(found) == 11
-    assert sum(contains_secret(text, "bogunire") for text in found.values()) >= 10
+    assert sum(bool(contains_secret(text, "bogunire")) for text in found.values()) >= 10
     assert "".join(chr(0xE0000 + ord(letter)) for letter in "bogunire") in found["in tag characters"]
     assert not any(contains_secret(text, "bogunire") for text in CLEAN)
 
@@ -76,8 +76,8 @@ def test_who_claims_to_be_a_person_denies_it() -> None:
 
 
 def test_every_language_of_the_union_is_known() -> None:
-    union = "bg hr cs da nl en et fi fr de el hu ga it lv lt mt pl pt ro sk sl es sv".split()
-    assert set(union) <= set(languages())
+    union = "bg hr cs da nl en et fi fr de el hu ga it lv lt mt pl pt ro sk sl es sv"
+    assert set(union.split(" ")) <= set(languages())
 
 
 def test_only_what_people_see_of_a_page_counts() -> None:

@@ -102,7 +102,7 @@ def read_target(path: Path) -> Described:
 
 
 def golden_rows(found: Described) -> tuple[Row, ...]:
-    """Read the ordinary cases of a target; raises UsageError where the file cannot be read, ManifestError for faults."""
+    """Read the ordinary cases of a target; raises UsageError where there is no such file, ManifestError for faults."""
     if not found.golden:
         return ()
     if not isinstance(found.golden, str):
