@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from safecase.errors import CollectError
 from safecase.measures.protection.checks.agents_authenticated import agents_authenticated
 from safecase.vocabulary import Finding
 from tests.measures.agent_server import CARD, OLD_CARD, Rules, agent, pem_of, public_of, signed_card
@@ -28,12 +27,10 @@ def strict(*without: str, token: str = TOKEN) -> Rules:
 
 
 def found(folder: Path, url: str, *, key: bool = True, signing: bool = True, more: str = "") -> list[Finding]:
-    said = f"agents:\n  - id: researcher\n    url: {url}\n{more}"
+    said = f"protection:\n  agents:\n  - id: researcher\n    url: {url}\n{more}"
     said += f"    key: {TOKEN}\n" if key else ""
     said += "    signing: {keyid: safecase-probe, key: '${env:PROBE_KEY}'}\n" if signing else ""
-    return looked(
-        agents_authenticated, written(folder, {"safecase-probes.yaml": said, "card.pub": public_of(CARD_KEY)})
-    )
+    return looked(agents_authenticated, written(folder, {"card.pub": public_of(CARD_KEY)}, said))
 
 
 def taken(findings: list[Finding]) -> list[str]:
@@ -130,9 +127,3 @@ def test_an_unsigned_card_and_a_changed_one_fail_and_one_without_a_key_is_unknow
 def test_an_agent_that_is_away_or_elsewhere_is_unknown(tmp_path: Path) -> None:
     assert rules(found(tmp_path, "http://127.0.0.1:9/a2a"), "unknown") == ["agents.unasked"]
     assert rules(found(tmp_path, "https://researcher.example/a2a"), "unknown") == ["agents.unasked"]
-
-
-@pytest.mark.parametrize("said", ["[7]", "agents: 7", "agents: [{id: x}]", "agents: [{id: x, url: y, more: z}]", ": :"])
-def test_a_broken_file_of_agents_is_said(said: str, tmp_path: Path) -> None:
-    with pytest.raises(CollectError, match=r"safecase-probes\.yaml"):
-        looked(agents_authenticated, written(tmp_path, {"safecase-probes.yaml": said}))

@@ -14,11 +14,11 @@ from tests.measures.looking import looked, rules, written
 from tests.targets.servers import Request, Response, serving
 
 MADE = Path(__file__).parents[1] / "readers" / "media_samples"
-PROBES = "media: [samples]\n"
+SAMPLES = "protection: {media: [samples]}\n"
 ROOTS = "supply_chain: {roots: [root.pem]}\n"
 
 
-def found(folder: Path, names: tuple[str, ...] = (), manifest: str = ROOTS, probes: str = "") -> list[Finding]:
+def found(folder: Path, names: tuple[str, ...] = (), manifest: str = ROOTS, said: str = "") -> list[Finding]:
     files = {f"samples/{name}": (MADE / name).read_bytes() for name in names}
     return looked(
         media_marked,
@@ -26,10 +26,9 @@ def found(folder: Path, names: tuple[str, ...] = (), manifest: str = ROOTS, prob
             folder,
             {
                 "root.pem": (MADE / "root.pem").read_bytes(),
-                "safecase-probes.yaml": probes or (PROBES if files else "media: []"),
                 **files,
             },
-            manifest,
+            manifest + (said or (SAMPLES if files else "")),
         ),
     )
 
@@ -67,7 +66,7 @@ def test_a_format_that_is_not_read_is_unknown_and_a_readme_is_nothing(tmp_path: 
 
 def test_no_sample_and_no_endpoint_is_unknown(tmp_path: Path) -> None:
     assert rules(found(tmp_path), "unknown") == ["media.none"]
-    assert "media.unread" in rules(found(tmp_path, probes=PROBES), "unknown")
+    assert "media.unread" in rules(found(tmp_path, said=SAMPLES), "unknown")
 
 
 def test_an_endpoint_that_knows_no_small_pictures_is_asked_without_a_size(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.measures.remembering_bot import remembering
 from tests.targets.servers import Request, Response, completion, serving
 
 MEMORY = "memory: {kind: persistent, scope: user, writable_by: [user], ttl_days: 30}\n"
-TWO = "identities: [{id: ada, key: ada-key}, {id: bob, key: bob-key}]\n"
+TWO = "testing: {identities: [{id: ada, key: ada-key}, {id: bob, key: bob-key}]}\n"
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +23,8 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(folder: Path, url: str, *, memory: str = MEMORY, target: str = TWO) -> list[Finding]:
-    manifest = f"ai: {{kind: llm}}\ndeployment: {{endpoint: '{url}'}}\n{memory}"
-    return looked(memory_apart, written(folder, {"safecase-probes.yaml": target}, manifest))
+    manifest = f"ai: {{kind: llm}}\ndeployment: {{endpoint: '{url}'}}\n{memory}{target}"
+    return looked(memory_apart, written(folder, {}, manifest))
 
 
 def test_a_memory_for_each_user_passes(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_memory_for_each_user_passes(tmp_path: Path) -> None:
 
 
 def test_users_may_be_told_by_a_field_of_the_request(tmp_path: Path) -> None:
-    users = "identities: [{id: ada}, {id: bob}]\n"
+    users = "testing: {identities: [{id: ada}, {id: bob}]}\n"
     with remembering(whose=lambda request: str(request.body.get("user"))) as url:
         assert {f.verdict for f in found(tmp_path, url, target=users)} == {"pass"}
 
@@ -75,13 +75,13 @@ def test_a_service_that_repeats_what_it_is_told_shows_nothing(tmp_path: Path) ->
 
 def test_with_one_identity_it_is_not_known_whether_others_see_it(tmp_path: Path) -> None:
     with remembering() as url:
-        findings = found(tmp_path, url, target="identities: []")
+        findings = found(tmp_path, url, target="testing: {identities: []}")
     assert rules(findings, "unknown") == ["memory.one"]
     assert rules(findings) == []
 
 
 def test_two_identities_with_one_key_are_not_two(tmp_path: Path) -> None:
-    same = "identities: [{id: ada, key: k}, {id: bob, key: k}]\n"
+    same = "testing: {identities: [{id: ada, key: k}, {id: bob, key: k}]}\n"
     with remembering() as url:
         (finding,) = [f for f in found(tmp_path, url, target=same) if f.verdict != "pass"]
     assert (finding.rule, finding.verdict) == ("memory.unasked", "unknown")

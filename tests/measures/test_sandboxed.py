@@ -18,8 +18,8 @@ AI = "ai: {kind: llm}\n"
 ALL = ["sandbox.files", "sandbox.network", "sandbox.secrets"]
 
 
-def by_tool(folder: Path, url: str, via: str = "http") -> list[Finding]:
-    tools = f"tools: [{{id: run_python, effect: exec, via: {via}, url: '{url}'}}]\n"
+def by_tool(folder: Path, url: str, via: str = "http", key: str = "") -> list[Finding]:
+    tools = f"tools: [{{id: run_python, effect: exec, via: {via}, url: '{url}', key: '{key}'}}]\n"
     return looked(sandboxed, written(folder, {}, AI + tools))
 
 
@@ -166,6 +166,5 @@ def test_a_tool_gets_its_token(tmp_path: Path) -> None:
             return Response(401)
         return Response(200, json.dumps({"stdout": ran(request.body["code"], held=True)}).encode())
 
-    written(tmp_path, {"safecase-probes.yaml": "tool_keys: {run_python: token-of-the-test}\n"})
     with serving(guarded) as url:
-        assert {f.verdict for f in by_tool(tmp_path, url)} == {"pass"}
+        assert {f.verdict for f in by_tool(tmp_path, url, key="token-of-the-test")} == {"pass"}

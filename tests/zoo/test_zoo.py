@@ -11,7 +11,8 @@ import pytest
 from safecase.measures.testing.attacking import Result, attack_described, chosen
 from safecase.measures.testing.campaign import Plan
 from safecase.readers.conversations import Tool
-from safecase.targets.described import Described, Identity
+from safecase.service.schema import Identity
+from safecase.targets.described import Described
 from tests.zoo.bots import CANARY, PAIRS, SLOWEST
 from tests.zoo.serving import zoo
 

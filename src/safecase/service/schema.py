@@ -215,6 +215,7 @@ class ToolBlock(Noun, frozen=True):
     origin: Literal["own", "third_party", "public_registry"] | None = None
     pinned: bool | None = None
     url: Annotated[str, Meta(description="Where a remote tool answers.")] = ""
+    key: Annotated[str, Meta(description="Its bearer token as a reference, for checks that call it.")] = ""
     runs_on: Literal["server", "user_machine", "sandbox"] | None = None
     scopes: Names = ()
     limit: str = ""
@@ -461,11 +462,22 @@ class ExplanationsBlock(Noun, frozen=True):
     least: Annotated[int, Meta(ge=1, le=100_000, description="How many decisions a sample has at the least.")] = 20
 
 
+class Identity(Noun, frozen=True):
+    """As whom the service can be asked."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=200)]
+    key: Annotated[str, Meta(description="Sent as a bearer token; a reference: `${env:NAME}`.")] = ""
+    headers: Annotated[dict[str, str], Meta(description="Further headers of its requests.")] = {}
+    body: Annotated[dict[str, Any], Meta(description="Further fields of its requests.")] = {}
+    owns: Annotated[Names, Meta(description="Texts that only this user may see.")] = ()
+
+
 class TestingBlock(Noun, frozen=True):
     """Measure 5: test suites and attacks."""
 
     suites: tuple[SuiteBlock, ...] = ()
     attacks: AttacksBlock = AttacksBlock()
+    identities: Annotated[tuple[Identity, ...], Meta(description="Users made for tests; two show who sees whose.")] = ()
     load: LoadBlock | None = None
     benchmarks: tuple[BenchmarkBlock, ...] = ()
     oversight: OversightBlock | None = None
@@ -495,10 +507,33 @@ class VulnerabilitiesBlock(Noun, frozen=True):
     fixes: tuple[Fix, ...] = ()
 
 
+class Signing(Noun, frozen=True):
+    """How a sender signs its messages (RFC 9421)."""
+
+    keyid: Annotated[str, Meta(pattern=r"^[!-~]{1,200}$", description="Under which its receivers list the key.")]
+    key: Annotated[str, Meta(description="Private key (PEM) or shared secret: `${env:NAME}`, `${file:path}`.")]
+    algorithm: Literal["ed25519", "ecdsa-p256-sha256", "hmac-sha256"] = "ed25519"
+
+
+class Agent(Noun, frozen=True):
+    """An agent that takes messages of others, and the sender as whom checks come."""
+
+    id: Id
+    url: str
+    speaks: Literal["a2a", "mcp", "http"] = "a2a"
+    key: Annotated[str, Meta(description="Bearer token of a sender for tests, as a reference.")] = ""
+    signing: Signing | None = None
+    card_keys: Annotated[Names, Meta(description="Public keys (PEM files) that sign its card.")] = ()
+
+
 class ProtectionBlock(Noun, frozen=True):
     """Measure 7: what protects the running service."""
 
     gateway: Annotated[dict[str, Any], Meta(description="The gateway's policy.")] = {}
+    agents: Annotated[
+        tuple[Agent, ...], Meta(max_length=50, description="Agents that take messages, and how a listed sender signs.")
+    ] = ()
+    media: Annotated[Names, Meta(description="Files or folders of media that the service made, as samples.")] = ()
 
 
 class Feed(Noun, frozen=True):

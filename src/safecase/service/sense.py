@@ -31,6 +31,8 @@ NAMED = (
     "supply_chain.vendors",
     "testing.suites",
     "testing.benchmarks",
+    "testing.identities",
+    "protection.agents",
     "maintenance.feeds",
 )
 """Lists of blocks whose `id` is unique in the list."""
@@ -48,6 +50,8 @@ PATHS = (
     "supply_chain.signers",
     "supply_chain.roots",
     "supply_chain.sigstore_root",
+    "protection.agents.card_keys",
+    "protection.media",
     "supply_chain.vendor_register",
     "models.provenance",
     "supply_chain.model_lock",

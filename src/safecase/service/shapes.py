@@ -19,6 +19,7 @@ PATTERNS: Mapping[str, str] = {
     r"^(https?://|\$\{env:)": "a URL that begins with https:// or http://, or `${env:NAME}`",
     r"^[0-9a-f]{64}$": "a SHA-256 digest of 64 hexadecimal digits in lower case",
     r"^[^@\s]+@[^@\s]+$": "an e-mail address",
+    r"^[!-~]{1,200}$": "signs of ASCII without spaces, at most 200",
 }
 """What a text of a pattern is, in words."""
 

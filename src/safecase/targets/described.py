@@ -15,6 +15,7 @@ from safecase.readers.conversations import Tool
 from safecase.readers.suites import Row
 from safecase.readers.text import shown
 from safecase.service.references import resolve
+from safecase.service.schema import Identity
 from safecase.targets.dialects import DIALECTS
 from safecase.targets.embedded.tiny import NAME as TINY
 from safecase.targets.embedded.tiny import TinyTarget
@@ -33,16 +34,6 @@ from safecase.vocabulary import Noun
 
 Api: TypeAlias = Literal["chat", "completions", "responses", "messages"]
 MOST_PROMPT: Final = 1_000_000
-
-
-class Identity(Noun, frozen=True):
-    """As whom the target can be asked."""
-
-    id: str
-    key: Annotated[str, Meta(description="Sent as a bearer token; a reference: `${env:NAME}`.")] = ""
-    headers: Annotated[Mapping[str, str], Meta(description="Further headers of its requests.")] = {}
-    body: Annotated[Mapping[str, Any], Meta(description="Further fields of its requests.")] = {}
-    owns: Annotated[tuple[str, ...], Meta(description="Texts that only this user may see.")] = ()
 
 
 class Described(Noun, frozen=True):

@@ -6,19 +6,16 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
-
-from msgspec import Meta
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from safecase.errors import CollectError
 from safecase.measures.protection.agent_cards import PATHS, Card, read_card
-from safecase.measures.protection.message_signatures import Signer, Signing
+from safecase.measures.protection.message_signatures import Signer
+from safecase.service.schema import Agent, Signing
 from safecase.targets.permission import Permission
 from safecase.targets.target import Unanswered
 from safecase.targets.wire import Wire
-from safecase.vocabulary import Noun
 
-Speaks: TypeAlias = Literal["a2a", "mcp", "http"]
 Outcome: TypeAlias = Literal["taken", "refused", "silent"]
 
 TIMEOUT_S: Final = 30.0
@@ -27,17 +24,6 @@ MOST_CALLS: Final = 12
 _REFUSED: Final = frozenset({"TASK_STATE_AUTH_REQUIRED", "TASK_STATE_REJECTED", "auth-required", "rejected"})
 """States of a task that was not taken on (A2A 1.0 and 0.3)."""
 _TEXT: Final = "Please answer with the word received."
-
-
-class Agent(Noun, frozen=True):
-    """An agent that takes messages of others."""
-
-    id: str
-    url: str
-    speaks: Speaks = "a2a"
-    key: Annotated[str, Meta(description="Bearer token of a sender for tests, as a reference.")] = ""
-    signing: Signing | None = None
-    card_keys: Annotated[tuple[str, ...], Meta(description="Public keys (PEM files) that sign its card.")] = ()
 
 
 class Tried(NamedTuple):

@@ -118,7 +118,7 @@ def _taken(answer: Answer, what: str) -> None:
     if answer.status >= 300:
         raise CollectError(
             f"{shown(what)} answers HTTP {answer.status}",
-            mend="give its token in safecase-probes.yaml: `tool_keys: {TOOL: ${env:NAME}}`",
+            mend="give the tool its token as a reference: `key: ${env:NAME}`",
         )
 
 

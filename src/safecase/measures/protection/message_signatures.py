@@ -7,23 +7,13 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, TypeAlias
-
-from msgspec import Meta
+from typing import Any, Final, Literal, TypeAlias
 
 from safecase.errors import CollectError
-from safecase.vocabulary import Noun
+from safecase.service.schema import Signing
 
 Algorithm: TypeAlias = Literal["ed25519", "ecdsa-p256-sha256", "hmac-sha256"]
 COVERED: Final = ("@method", "@authority", "@path", "content-digest")
-
-
-class Signing(Noun, frozen=True):
-    """How a sender signs."""
-
-    keyid: Annotated[str, Meta(pattern=r"^[!-~]{1,200}$", description="Under which its receivers list the key.")]
-    key: Annotated[str, Meta(description="Private key (PEM) or shared secret: `${env:NAME}`, `${file:path}`.")]
-    algorithm: Algorithm = "ed25519"
 
 
 class Signer:

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from safecase.checks import Context, Estimate, check
 from safecase.errors import CollectError
 from safecase.measures.protection.agent_cards import signed_by
-from safecase.measures.protection.agent_messages import MOST_CALLS, TIMEOUT_S, Agent, Heard, heard
-from safecase.measures.protection.probe_file import FILE, probes
+from safecase.measures.protection.agent_messages import MOST_CALLS, TIMEOUT_S, Heard, heard
 from safecase.readers import model_signatures
 from safecase.readers.text import shown
-from safecase.service.schema import Manifest
+from safecase.service.schema import Agent, Manifest
 from safecase.service.subjects import Repository
 from safecase.targets.permission import allowed
 from safecase.vocabulary import Finding, Place, Severity
@@ -42,7 +41,7 @@ def _cost(_: Repository, manifest: Manifest) -> Estimate:
     severity="high",
     runs="thread",
     network=True,
-    reads=("components", "tools"),
+    reads=("components", "tools", "protection.agents"),
     estimate=_cost,
 )
 def agents_authenticated(repository: Repository, ctx: Context) -> Iterator[Finding]:
@@ -60,7 +59,7 @@ def agents_authenticated(repository: Repository, ctx: Context) -> Iterator[Findi
     more. Signatures are HTTP Message Signatures (RFC 9421, Ed25519, P-256 or HMAC) over method, host, path and the
     content's digest, with a nonce. Where a card is served, its signature (JWS) is verified with the declared keys.
 
-    `safecase-probes.yaml` beside safecase.yaml says where agents answer and as whom tests come; without it, tools
+    `protection.agents` says where agents answer and as whom tests come; without it, tools
     with a `url` that are also components of `type: agent` are sent the unauthenticated message only. Other ways of
     signing, and client certificates, are not spoken: what is refused for lack of them is unknown.
 
@@ -82,7 +81,7 @@ def agents_authenticated(repository: Repository, ctx: Context) -> Iterator[Findi
     agents = _agents(ctx)
     if not agents:
         told = "no agent is declared that could be sent a message"
-        mend = f"write {FILE}, or declare the agent as a component (`type: agent`) and as a tool with its `url`"
+        mend = "write `protection.agents`, or declare it as a component (`type: agent`) and as a tool with its `url`"
         yield agents_authenticated.unknown(
             repository, told, rule="agents.none", place=ctx.place("components"), mend=mend
         )
@@ -121,11 +120,11 @@ def _judged(repository: Repository, agent: Agent, found: Heard, place: Place) ->
     if found.valid is None:
         if not forged:
             told = f"{name} refused a message without credentials; more was not tried, for want of a sender for tests"
-            mend = f"list a sender for tests in the agent, and give its key and signing in {FILE}"
+            mend = "list a sender for tests in the agent, and give its key and signing in protection.agents"
             yield _unknown(repository, agent, "agents.sender", told, place, mend)
     elif found.valid.outcome != "taken":
         told = f"{name} does not take the declared sender's message (HTTP {found.valid.status}): refusals show nothing"
-        mend = f"let the agent list the sender of {FILE}, and see that both sign the same parts of a message"
+        mend = "let the agent list the sender of protection.agents, and see that both sign the same parts of a message"
         yield _unknown(repository, agent, "agents.valid", told, place, mend)
     elif not forged and not silent:
         told = f"{name} took a listed sender's signed message, and refused {len(found.forged)} forged ones"
@@ -149,7 +148,7 @@ def _card(repository: Repository, ctx: Context, agent: Agent, found: Heard, plac
         )
     else:
         told = f"the card of {name} is signed, and no key is declared to verify it with"
-        mend = f"name the public key in {FILE}: `card_keys: [keys/{agent.id}.pub]`"
+        mend = f"name the public key in protection.agents: `card_keys: [keys/{agent.id}.pub]`"
         yield _unknown(repository, agent, "agents.card", told, place, mend)
 
 
@@ -159,9 +158,8 @@ def _unknown(repository: Repository, agent: Agent, rule: str, told: str, place: 
 
 def _agents(ctx: Context) -> list[tuple[Agent, Place]]:
     """Give the declared agents, and where each is declared."""
-    declared = probes(ctx)
-    if declared.said.agents:
-        return [(agent, declared.place("agents", number)) for number, agent in enumerate(declared.said.agents)]
+    if declared := ctx.manifest.protection.agents:
+        return [(agent, ctx.place(f"protection.agents.{number}")) for number, agent in enumerate(declared)]
     parts = {part.id for part in ctx.manifest.components if part.type == "agent"}
     return [
         (Agent(id=tool.id, url=tool.url, speaks="mcp" if tool.via == "mcp" else "a2a"), ctx.place(f"tools.{number}"))

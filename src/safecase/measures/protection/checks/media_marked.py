@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from safecase.checks import Context, Estimate, check
 from safecase.errors import CollectError
 from safecase.measures.protection.made_media import Sample, asked, samples
-from safecase.measures.protection.probe_file import FILE, probes
 from safecase.readers.media.cose import distrust
 from safecase.readers.media.credentials import Credentials, TamperedError, UnjudgedError, read_credentials
 from safecase.readers.text import shown
@@ -34,7 +33,7 @@ def _cost(_: Repository, manifest: Manifest) -> Estimate:
     severity="medium",
     runs="thread",
     network=True,
-    reads=("ai", "deployment.endpoint", "supply_chain.roots"),
+    reads=("ai", "deployment.endpoint", "protection.media", "supply_chain.roots"),
     files=("supply_chain.roots",),
     estimate=_cost,
 )
@@ -47,8 +46,8 @@ def media_marked(repository: Repository, ctx: Context) -> Iterator[Finding]:
 
     ## How it is checked
     The declared endpoint is asked for a picture (`ai.kind: image_gen`, POST /images/generations) and a sentence
-    (`speech_gen`, POST /audio/speech), and the samples named under `media` in `safecase-probes.yaml` beside
-    safecase.yaml are read: JPEG, PNG, WebP, WAV, MP4, AVIF, HEIC. Each must hold a C2PA manifest whose signature
+    (`speech_gen`, POST /audio/speech), and the samples of `protection.media` are read: JPEG, PNG, WebP, WAV, MP4,
+    AVIF, HEIC. Each must hold a C2PA manifest whose signature
     fits the claim (ES256 to ES512, PS256 to PS512, EdDSA), whose assertions are as the claim hashes them, whose
     hash fits the bytes and leaves out nothing but the credentials, and one of whose actions names a digital source
     type such as `trainedAlgorithmicMedia`. The signer's certificate must lead to one of `supply_chain.roots`; where
@@ -82,7 +81,7 @@ def media_marked(repository: Repository, ctx: Context) -> Iterator[Finding]:
             yield finding
     if not seen:
         told = "no generated media can be had: there is neither an endpoint that makes any nor a sample"
-        mend = f"declare an endpoint with its `ai.kind`, or name samples in {FILE}: `media: [samples]`"
+        mend = "declare an endpoint with its `ai.kind`, or name samples: `protection: {media: [samples]}`"
         yield media_marked.unknown(repository, told, rule="media.none", place=ctx.place("ai.kind"), mend=mend)
     if good:
         told = f"{len(good)} of {seen} media carry signed credentials that say they were generated and fit their bytes"
@@ -91,7 +90,7 @@ def media_marked(repository: Repository, ctx: Context) -> Iterator[Finding]:
 
 
 def _all(ctx: Context) -> Iterator[Sample | CollectError]:
-    yield from samples(ctx, probes(ctx).said.media)
+    yield from samples(ctx, ctx.manifest.protection.media)
     endpoint = endpoint_of(ctx.manifest)
     if endpoint is not None:
         try:

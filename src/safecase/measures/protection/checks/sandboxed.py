@@ -9,7 +9,6 @@ from safecase.checks import Context, Estimate, check
 from safecase.errors import CollectError
 from safecase.measures.protection.boxes import Box, boxes
 from safecase.measures.protection.code_tools import Runner, by_model, by_tool
-from safecase.measures.protection.probe_file import probes
 from safecase.measures.protection.sandbox import Probe, Said, Seen
 from safecase.readers.text import shown
 from safecase.service.read import endpoint_of
@@ -56,7 +55,7 @@ def sandboxed(service: Service, ctx: Context) -> Iterator[Finding]:
 
     ## How it is checked
     A harmless program is run where the service runs code: by each tool with `effect: exec` and a `url` (over HTTP
-    as `{"code": …}`, or over MCP; its token in `tool_keys` of `safecase-probes.yaml`), or by asking the declared
+    as `{"code": …}`, or over MCP; its token in its `key`), or by asking the declared
     endpoint's model to use its tool. It tries to reach a port on which this check listens, asks the system for a
     way to other machines (nothing is sent), tries to read a marker file and this manifest and to write beside the
     marker, and looks for variables, its own and those of processes that it can look into, whose names sound like a
@@ -96,13 +95,12 @@ def _ways(ctx: Context) -> tuple[list[Way], list[tuple[str, CollectError]]]:
     """Every address where code is run; the model is asked where a tool has none of its own."""
     ways: list[Way] = []
     unread: list[tuple[str, CollectError]] = []
-    keys = probes(ctx).said.tool_keys
     tools = [(n, tool) for n, tool in enumerate(ctx.manifest.tools) if tool.effect == "exec"]
     for number, tool in tools:
         if tool.url:
             try:
                 permission = allowed(ctx.secret(tool.url), ctx.owned)
-                key = ctx.secret(keys.get(tool.id, ""))
+                key = ctx.secret(tool.key)
                 ways.append(Way(tool.id, by_tool(tool, key, permission, ctx), permission, ctx.place(f"tools.{number}")))
             except CollectError as why:
                 unread.append((tool.id, why))
