@@ -44,7 +44,9 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_a_service_that_is_right_passes(url: str, safecase: Callable[..., Ran]) -> None:
     ran = safecase("testing", "evaluate", "visits.jsonl", "--target", url, "--model", "old")
     assert ran.code == 0
-    assert ran.out.startswith(f"visits.jsonl on {url}: pass\n  60 of 60 rows pass, 100 % (95 %: 94 to 100 %)")
+    assert ran.out.startswith(
+        f"visits.jsonl on {url}, model old: pass\n  60 of 60 rows pass, 100 % (95 %: 94 to 100 %)"
+    )
     assert all(len(line) <= 80 for line in ran.out.splitlines())
 
 
@@ -130,6 +132,25 @@ def test_code_is_run_only_where_it_is_allowed(url: str, safecase: Callable[..., 
     assert ran.code == 2
     assert "--allow-code" in ran.err
     assert safecase(*asked, "--allow-code").code == 0
+
+
+def test_what_answers_cannot_be_judged_without_is_told_before_a_call(url: str, safecase: Callable[..., Ran]) -> None:
+    Path("v.jsonl").write_text('{"input": "When on day 1?", "asserts": [{"cost": 1}]}')
+    ran = safecase("testing", "evaluate", "v.jsonl", "--target", url)
+    assert ran.code == 2
+    assert "add --price" in ran.err
+
+
+def test_a_configuration_of_promptfoo_is_asked_with_the_files_beside_it(url: str, safecase: Callable[..., Ran]) -> None:
+    Path("p.yaml").write_text("prompts: [file://ask.txt]\ntests: file://days.csv\n")
+    Path("ask.txt").write_text("When do you open on day {{day}}?\n")
+    Path("days.csv").write_text("day,__expected\n" + "".join(f"{i},contains: 9:00\n" for i in range(1, 41)))
+    ran = safecase("testing", "evaluate", "p.yaml", "--target", url)
+    assert (ran.code, "40 of 40 rows pass" in ran.out) == (0, True)
+    assert "its providers are not asked" in ran.err
+    Path("p.yaml").write_text("prompts: [file://../ask.txt]\ntests: file://days.csv\n")
+    ran = safecase("testing", "evaluate", "p.yaml", "--target", url)
+    assert (ran.code, "it is in no folder below" in ran.err) == (2, True)
 
 
 def test_a_target_that_is_down_is_no_pass(safecase: Callable[..., Ran], tmp_path: Path) -> None:

@@ -75,6 +75,19 @@ def test_a_mark_leads_to_the_source_that_says_it() -> None:
     assert miscited("It says so [4].", SOURCES) == [("citation", "[4]")]
 
 
+def test_where_a_service_numbers_its_passages_itself_one_of_ours_must_say_the_sentence() -> None:
+    assert miscited("Dogs must be on a lead [1]. A ticket is 12.50 EUR [7].", SOURCES, numbered=False) == []
+    assert unfounded("A ticket is 12.50 EUR [7].", SOURCES, numbered=False) == []
+    apart = ("The oak was planted in 1820.", "The elm was planted in 1903.")
+    assert unfounded("The oak and the elm are of 1820 and 1903 [2].", apart, numbered=False) == []
+    assert miscited("The oak and the elm are of 1820 and 1903 [2].", apart, numbered=False) == [("number", "1903")]
+    assert miscited("They are of 1820 and 1903 [1][2].", apart, numbered=False) == []
+
+
+def test_what_the_question_says_needs_no_source() -> None:
+    assert miscited("Yes, Anna must keep it on a lead [2].", SOURCES, "May Anna bring her dog?") == []
+
+
 def test_citations_are_marks_addresses_and_quotations() -> None:
     assert citations("As “we plant tulips” says [1], and https://a.example/b.") == [
         "[1]",

@@ -242,7 +242,7 @@ def test_wrong_columns_are_told_once_and_with_the_nearest_known_one() -> None:
         ("similar: {to: x, by: magic}", "`by` is magic"),
         ("similar: {to: x, at_least: 2}", "up to 1"),
         ("grounded: false", "`grounded` is false"),
-        ("cites: 0", "how many"),
+        ("cites: -1", "0 or more"),
         ("tool_call: {arguments: {}}", "a tool's name"),
         ("tool_order: [1]", "names of tools"),
         ("latency: soon", "a number is wanted"),
@@ -287,3 +287,20 @@ def test_the_example_of_the_documentation_is_a_set() -> None:
     suite = read_suite(textwrap.dedent(example).encode(), "visits.yaml")
     assert [row.id for row in suite.rows] == ["ticket", "turns"]
     assert all(f"`{kind}" in page for kind in KINDS)
+
+
+def test_all_wrong_asserts_of_a_row_are_told_and_a_near_word_is_offered() -> None:
+    with pytest.raises(ManifestError) as raised:
+        read(b"- {input: x, asserts: [{contain: a}, {regex: '['}, {number: twelve}]}\n", "set.yaml")
+    assert [fault.message.partition(":")[0] for fault in raised.value.faults] == [
+        "`contain` is not known here",
+        "no pattern",
+        "a number is wanted",
+    ]
+    assert raised.value.faults[0].mend == "did you mean `contains`?"
+
+
+def test_a_table_may_be_separated_by_semicolons_or_tabs() -> None:
+    for sign in ";\t":
+        (row,) = read(f"input{sign}expected\nWhen, please?{sign}nine\n".encode(), "set.csv")
+        assert (row.conversation[0].text, row.asserts[0].value) == ("When, please?", "nine")

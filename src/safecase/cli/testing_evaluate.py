@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import EACCES
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -152,7 +153,7 @@ class _Asked(NamedTuple):
         import msgspec
 
         from safecase.errors import UsageError
-        from safecase.measures.testing.suites.asking import needs_code
+        from safecase.measures.testing.suites.asking import lacking
         from safecase.targets.opening import describe
 
         target: str = given["target"] or str(_manifest(given))
@@ -161,11 +162,13 @@ class _Asked(NamedTuple):
         described = msgspec.structs.replace(described, **more)
         path, given = (Path(suite), given) if given["target"] else _declared(suite, Path(target), given)
         read = _read(path)
-        if not given["allow_code"] and needs_code(read.rows):
-            mend = "read it, and add --allow-code"
-            raise UsageError(f"{suite} has answers judged by Python code of its own", mend=mend)
+        plan = _plan(read, given, described.tools)
+        needed, mend = lacking(read.rows, plan, code=given["allow_code"])
+        if needed:
+            raise UsageError(f"{suite} has answers judged by {needed}", mend=mend)
         told = target if target == described.base_url or not described.base_url else f"{target} ({described.base_url})"
-        return cls(read, suite, path.parent, _plan(read, given, described.tools), described, root, told)
+        named = f"{told}, model {described.model}" if described.model else told
+        return cls(read, suite, path.parent, plan, described, root, named)
 
     def ask(self, given: dict[str, Any]) -> Result:
         """Ask all of it, with a line of progress on a terminal."""
@@ -227,16 +230,32 @@ def _declared(suite: str, manifest: Path, given: dict[str, Any]) -> tuple[Path, 
 
 
 def _read(path: Path) -> Suite:
+    from safecase.cli import console
     from safecase.errors import UsageError
     from safecase.readers import suites
     from safecase.readers.text import shown
 
+    def beside(name: str) -> bytes:
+        there = (path.parent / name).resolve()
+        if not there.is_relative_to(path.parent.resolve()):
+            raise PermissionError(EACCES, "it is in no folder below", name)
+        return _bytes(there)
+
     try:
-        with path.open("rb") as file:
-            return suites.read_suite(file.read(suites.MOST_BYTES + 1), str(path))
+        found = suites.read_suite(_bytes(path), str(path), beside)
     except OSError as why:
         mend = "give the file of a test set, or the id of one that the manifest declares"
         raise UsageError(f"{shown(str(path))} cannot be read: {why.strerror}", mend=mend) from why
+    if found.note:
+        console.say(f"{shown(str(path))}: {found.note}")
+    return found
+
+
+def _bytes(path: Path) -> bytes:
+    from safecase.readers.suites import MOST_BYTES
+
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
 
 
 def _plan(suite: Suite, given: dict[str, Any], tools: tuple[Tool, ...]) -> Plan:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal["number", "name", "quotation", "citation"]
@@ -72,7 +73,6 @@ class Sources:
     """Texts, ready to be looked into."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self.count = len(texts)
         self._whole = "\n".join(_plain(text) for text in texts)[:MOST_CHARACTERS]
         self._words = frozenset(_folded(word) for word in _WORD.findall(self._whole))
         self._parts = frozenset(part for word in self._words for part in re.split(r"[-.'’&]", word))
@@ -113,12 +113,15 @@ class Sources:
         return frozenset(found | {_SAME[sign] for sign in "€$" if sign in self._whole})
 
 
-def unfounded(answer: str, sources: Sequence[str], question: str = "") -> list[Unfounded]:
-    """Give what an answer says that neither its sources nor the question say."""
+def unfounded(answer: str, sources: Sequence[str], question: str = "", *, numbered: bool = True) -> list[Unfounded]:
+    """Give what an answer says that neither its sources nor the question say.
+
+    Without any source that is all of it that could be looked for. `numbered` says that `[2]` means the second source.
+    """
     known = Sources((*sources, question))
     plain = _plain(answer)[:MOST_CHARACTERS]
-    found: list[Unfounded] = [*_citations(plain, sources), *_quotations(plain, known)]
-    found += _unsaid(_LIST_MARK.sub(" ", plain), known)
+    found: list[Unfounded] = [*_citations(plain, sources, numbered=numbered), *_quotations(plain, known)]
+    found += _unsaid(_facts(_LIST_MARK.sub(" ", plain)), known)
     return list(dict.fromkeys(found))
 
 
@@ -129,34 +132,50 @@ def citations(answer: str) -> list[str]:
     return [*marks, *_quotes(plain)]
 
 
-def miscited(answer: str, sources: Sequence[str]) -> list[Unfounded]:
-    """Give citations that lead nowhere, and what a sentence with a mark says that the source it names does not."""
+def miscited(answer: str, sources: Sequence[str], question: str = "", *, numbered: bool = True) -> list[Unfounded]:
+    """Give citations that lead nowhere, and what a sentence with a mark says that its source and the question do not.
+
+    Where the sources are not `numbered`, one of them must say all that such a sentence says.
+    """
     plain = _plain(answer)[:MOST_CHARACTERS]
-    found = [*_citations(plain, sources), *_quotations(plain, Sources(sources))]
+    found = [*_citations(plain, sources, numbered=numbered), *_quotations(plain, Sources((*sources, question)))]
+    each = [Sources((source, question)) for source in sources]
     for sentence in _SENTENCE.split(_LIST_MARK.sub(" ", plain)):
-        cited = [int(mark) for mark in _CITED.findall(sentence) if 0 < int(mark) <= len(sources)]
-        if not cited:
-            continue
-        found += _unsaid(sentence, Sources([sources[number - 1] for number in cited]))
+        marks = {int(mark) for mark in _CITED.findall(sentence)}
+        if numbered:
+            cited = [sources[mark - 1] for mark in marks if 0 < mark <= len(sources)]
+            found += _unsaid(_facts(sentence), Sources((*cited, question))) if cited else ()
+        elif len(marks) == 1 and each:
+            facts = [*_facts(sentence)]
+            fewest: list[Unfounded] = min(([*_unsaid(facts, one)] for one in each), key=len)
+            found += fewest
     return list(dict.fromkeys(found))
 
 
-def _unsaid(plain: str, known: Sources) -> Iterator[Unfounded]:
-    """Give times, numbers and names that are not known."""
+class _Fact(NamedTuple):
+    """A time, number or name of an answer, and whether it stands in sources."""
+
+    said: Unfounded
+    stands: Callable[[Sources], bool]
+
+
+def _unsaid(facts: Iterable[_Fact], known: Sources) -> Iterator[Unfounded]:
+    """Give facts that are not known."""
+    return (fact.said for fact in facts if not fact.stands(known))
+
+
+def _facts(plain: str) -> Iterator[_Fact]:
     rest = _ADDRESS.sub(" ", _CITED.sub(" ", plain))
     for text, minute in _times(rest):
-        if not known.has_time(minute):
-            yield Unfounded("number", text)
+        yield _Fact(Unfounded("number", text), partial(Sources.has_time, minute=minute))
     for text, readings in _numbers(rest):
-        if not known.has_number(readings):
-            yield Unfounded("number", text)
+        yield _Fact(Unfounded("number", text), partial(Sources.has_number, readings=readings))
     for name in _names(_ADDRESSED.sub(" ", rest)):
-        if not known.has_name(name):
-            yield Unfounded("name", name)
+        yield _Fact(Unfounded("name", name), partial(Sources.has_name, word=name))
 
 
-def _citations(plain: str, sources: Sequence[str]) -> Iterator[Unfounded]:
-    for mark in _CITED.finditer(plain):
+def _citations(plain: str, sources: Sequence[str], *, numbered: bool) -> Iterator[Unfounded]:
+    for mark in _CITED.finditer(plain) if numbered else ():
         if not 0 < int(mark[1]) <= len(sources):
             yield Unfounded("citation", mark[0])
     whole = "\n".join(_plain(text) for text in sources).casefold()

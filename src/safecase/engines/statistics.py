@@ -7,7 +7,7 @@ repeat one prompt, count the prompt once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from statistics import NormalDist
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -35,6 +35,51 @@ def wilson(hits: float, n: float, confidence: float = 0.95) -> Interval:
     half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     # At the ends the bound is exactly 0 or 1; rounding must not make it a hair less.
     return Interval(0.0 if hits == 0 else max(0.0, middle - half), 1.0 if hits == n else min(1.0, middle + half))
+
+
+class Share(NamedTuple):
+    """Rows of different weight, as so many rows of one weight that would tell as much (Kish 1965)."""
+
+    hits: float
+    n: float
+    interval: Interval
+
+    @property
+    def rate(self) -> float:
+        """Give the share itself."""
+        return self.hits / self.n if self.n else 0.0
+
+
+def weighted_share(values: Sequence[float], weights: Sequence[float], confidence: float = 0.95) -> Share:
+    """Give Wilson's interval of a mean of values between 0 and 1, each the share of one row's repeats that passed.
+
+    A row counts once, whatever its repeats; as a mean of repeats varies no more than one throw, the interval covers at
+    least what it promises.
+    """
+    whole = math.fsum(weights)
+    if whole == 0:
+        return Share(0.0, 0.0, Interval(0.0, 1.0))
+    n = whole**2 / math.fsum(weight**2 for weight in weights)
+    hits = min(n, n * math.fsum(value * weight for value, weight in zip(values, weights, strict=True)) / whole)
+    return Share(hits, n, wilson(hits, n, confidence))
+
+
+class Case(NamedTuple):
+    """One row: what it asks, the share of its repeats that passed, and its weight."""
+
+    prompt: str
+    value: float
+    weight: float
+
+
+def share_of_cases(cases: Iterable[Case], confidence: float = 0.95) -> Share:
+    """Give the weighted share of cases; those that ask the same count as one, as they are not independent."""
+    prompts: dict[str, list[Case]] = {}
+    for one in cases:
+        prompts.setdefault(one.prompt, []).append(one)
+    values = [sum(one.value for one in same) / len(same) for same in prompts.values()]
+    weights = [sum(one.weight for one in same) / len(same) for same in prompts.values()]
+    return weighted_share(values, weights, confidence)
 
 
 def exact(hits: int, n: int, confidence: float = 0.95) -> Interval:

@@ -54,7 +54,8 @@ def words(verdict: str) -> str:
 
 def between(low: float, high: float, confidence: str = "95 %: ") -> str:
     """Write an interval of shares."""
-    return f"({confidence}{100 * low:.0f} to {100 * high:.0f} %)"
+    places = 0 if high - low >= 0.02 else 2
+    return f"({confidence}{100 * low:.{places}f} to {100 * high:.{places}f} %)"
 
 
 def _passing(found: Result) -> str:
@@ -110,13 +111,17 @@ def _row(row: RowResult, width: int) -> Iterator[str]:
         passed = sum(one.verdict == "pass" for one in row.answers)
         again = f" ({passed} of {len(row.answers)} answers pass)"
     yield from wrapped(f"{_SIGNS[row.verdict]} {shown(row.id, 60)} at {shown(str(row.place), 120)}{again}", width, "")
-    yield from wrapped(f"asked: {shown(row.question, LONGEST)}", width)
+    yield from wrapped(f"asked: {_line(row.question)}", width)
     answer = telling(row)
     if answer is None:
         return
-    yield from wrapped(f"answer: {shown(answer.text, LONGEST)}", width)
+    yield from wrapped(f"answer: {_line(answer.text)}", width)
     for why in answer.lacks:
         yield from wrapped(f"lacks: {shown(why, LONGEST)}", width)
+
+
+def _line(text: str) -> str:
+    return shown(" ".join(text.split()), LONGEST)
 
 
 def _error(row: RowResult) -> str:
@@ -159,9 +164,12 @@ def compared_text(found: Comparison, *, width: int = 80) -> str:
     out += wrapped(f"{change}: {points(found.difference)} {span(found.low, found.high)}, p={found.p:.2g}", width)
     scores = f"score {found.score_difference:+.3f} (95 %: {found.score_low:+.3f} to {found.score_high:+.3f})"
     out += wrapped(f"{scores}; so many rows would show a change of {100 * found.detectable:.1f} points", width)
-    for one in found.slices:
+    changed = [one for one in found.slices if one.changed != "not_shown"]
+    for one in changed:
         rates = f"{percent(one.old)} before, {percent(one.new)} now, {one.rows} rows, p={one.p:.2g}"
-        out += wrapped(f"slice {shown(one.name, 30)}: {words(one.changed)}: {rates}", width)
+        out += wrapped(f"slice {shown(one.name, 30)} is {one.changed}: {rates}", width)
+    if same := [one.name for one in found.slices if one not in changed]:
+        out += wrapped(f"no change is shown in the slices {_named(same)}", width)
     for title, pairs in (("worse", found.worse), ("better", found.better)):
         if pairs:
             out += ["", f"{title}: {len(pairs)} rows"]
@@ -194,12 +202,12 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _changed(pair: Pair, width: int) -> Iterator[str]:
-    yield from wrapped(f"{shown(pair.new.id, 60)}: {shown(pair.new.question, LONGEST)}", width)
+    yield from wrapped(f"{shown(pair.new.id, 60)}: {_line(pair.new.question)}", width)
     for name, row in (("before", pair.old), ("now", pair.new)):
         answer = telling(row)
         if answer is not None:
             why = f" ({'; '.join(shown(one, 120) for one in answer.lacks[:3])})" if answer.lacks else ""
-            yield from wrapped(f"{name}: {shown(answer.text, LONGEST)}{why}", width, "    ")
+            yield from wrapped(f"{name}: {_line(answer.text)}{why}", width, "    ")
 
 
 # JUnit

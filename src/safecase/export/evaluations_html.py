@@ -45,7 +45,7 @@ _TONE: Final = {
 def render(found: Result) -> bytes:
     """Write the page of a result: the same result gives the same bytes."""
     rows = sorted(found.rows, key=lambda row: _ORDER.index(row.verdict))
-    return _page(
+    return page(
         "evaluation.html.j2",
         found=found,
         name=_named(found.suite),
@@ -58,10 +58,11 @@ def render(found: Result) -> bytes:
 
 def render_comparison(found: Comparison) -> bytes:
     """Write the page of a comparison."""
-    return _page("comparison.html.j2", found=found, name=_named(found.new))
+    return page("comparison.html.j2", found=found, name=_named(found.new))
 
 
-def _page(template: str, **values: Any) -> bytes:
+def page(template: str, **values: Any) -> bytes:
+    """Fill a template that extends `evaluation_page.html.j2`, the same for all results of tests."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -103,4 +104,5 @@ def _shown(value: Any) -> Any:  # whatever a template prints
     """Escape what the browser or an editor would act upon, in everything that the template prints."""
     if isinstance(value, (int, float)) or hasattr(value, "__html__"):
         return value
-    return "\n".join(shown(line, LONGEST) for line in str(value)[: LONGEST + 1].split("\n"))
+    told = "\n".join(shown(line, LONGEST) for line in str(value)[: LONGEST + 1].split("\n"))
+    return told.replace(" %", "\u00a0%")  # no line ends between a number and its unit

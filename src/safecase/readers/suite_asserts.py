@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Literal, TypeAlias, cast, get_args
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args
 
 import msgspec
 
+from safecase.engines.nearest import nearest
 from safecase.readers.text import shown
-from safecase.vocabulary import Noun
+from safecase.vocabulary import Noun, Place
 
 AssertKind: TypeAlias = Literal[
     "equals",
@@ -67,22 +69,39 @@ class WrongError(Exception):
         self.message, self.mend, self.steps = message, mend, steps
 
 
-def asserts_of(value: Mapping[str, Any], reference: str) -> Iterator[Assert]:
-    """Read `expected` and `asserts` of a row, or of what holds for all rows."""
+class Raw(NamedTuple):
+    """Something as it was written, or what is wrong with it; and where its values stand."""
+
+    value: Any
+    place: Callable[[Steps], Place]
+
+
+def asserts_of(value: Mapping[str, Any], reference: str) -> Iterator[Assert | WrongError]:
+    """Read `expected` and `asserts` of a row, or of what holds for all rows, and what is wrong with each."""
     listed = value.get("asserts", [])
     if not isinstance(listed, list) or len(listed) > MOST_ASSERTS:
-        raise WrongError("`asserts` is no list", "write `asserts: [{contains: …}]`", ("asserts",))
+        yield WrongError("`asserts` is no list", "write `asserts: [{contains: …}]`", ("asserts",))
+        return
     if "expected" in value:
-        yield Assert(kind="icontains", value=text_of(value, "expected", ""))
+        yield _read(lambda: Assert(kind="icontains", value=text_of(value, "expected", "")))
     for index, one in enumerate(listed):
-        yield _assert(one, reference, ("asserts", index))
+        yield _read(partial(_assert, one, reference, ("asserts", index)))
+
+
+def _read(make: Callable[[], Assert]) -> Assert | WrongError:
+    try:
+        return make()
+    except WrongError as why:
+        return why
 
 
 def only(value: Mapping[Any, Any], known: tuple[str, ...], steps: Steps = ()) -> None:
     """Refuse a key that is not known."""
     for key in value:
         if key not in known:
-            raise WrongError(f"`{shown(str(key))}` is not known here", f"one of {', '.join(known)}", (*steps, key))
+            near = nearest(str(key), known)
+            mend = f"did you mean `{near}`?" if near else f"one of {', '.join(known)}"
+            raise WrongError(f"`{shown(str(key))}` is not known here", mend, (*steps, key))
 
 
 def text_of(value: Mapping[str, Any], key: str, default: str) -> str:
@@ -241,10 +260,7 @@ def _flag(kind: AssertKind) -> Callable[[object, Steps], Assert]:
 
 
 def _cites(value: object, at: Steps) -> Assert:
-    least = 1.0 if value is True or str(value).lower() == "true" else _number(value, at)
-    if least < 1:
-        raise WrongError("`cites` says how many citations there are at least", "write `cites: 1`", at)
-    return Assert(kind="cites", value=least)
+    return Assert(kind="cites", value=1.0 if str(value).lower() == "true" else _number(value, at))
 
 
 def _tool_call(value: object, at: Steps) -> Assert:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from safecase.engines.nearest import nearest
 from safecase.errors import ManifestError, SafecaseError
-from safecase.readers import yaml_places
-from safecase.readers.suite_asserts import KINDS, Steps, WrongError
+from safecase.readers import promptfoo, yaml_places
+from safecase.readers.suite_asserts import KINDS, Raw, Steps, WrongError
 from safecase.readers.text import shown
 from safecase.vocabulary import Place
 
@@ -20,21 +20,16 @@ MOST_BYTES: Final = 8_000_000
 _COLUMNS: Final = ("id", "input", "context", "sources", "expected", "reference", "slice", "tags", "weight")
 
 
-class Raw(NamedTuple):
-    """Something as it was written, or what is wrong with it; and where its values stand."""
-
-    value: Any
-    place: Callable[[Steps], Place]
-
-
 class Written(NamedTuple):
     """A test set as it was written: what its file says of all rows, and the rows."""
 
     top: Raw
     rows: Iterator[Raw]
+    note: str = ""
+    """What its reader ought to know."""
 
 
-def written(content: bytes, file: str) -> Written:
+def written(content: bytes, file: str, beside: promptfoo.Beside | None = None) -> Written:
     """Read a file by the end of its name; raises ManifestError where it is none at all."""
     if len(content) > MOST_BYTES:
         told = f"larger than {MOST_BYTES // 1_000_000} MB"
@@ -43,12 +38,18 @@ def written(content: bytes, file: str) -> Written:
     if file.endswith((".jsonl", ".ndjson")):
         return Written(nothing, _json_lines(_decoded(content, file), file))
     if file.endswith(".csv"):
-        return Written(nothing, _table(_decoded(content, file), file))
+        text = _decoded(content, file)
+        if promptfoo.is_table(text.partition("\n")[0]):
+            return Written(nothing, promptfoo.of_table(text, file), promptfoo.NOTE)
+        return Written(nothing, _table(text, file))
     document = yaml_places.read(content, file, most_bytes=MOST_BYTES)
+    if promptfoo.is_config(document.value):
+        top = Raw(promptfoo.repeats(document), document.place)
+        return Written(top, promptfoo.of_config(document, beside), promptfoo.NOTE)
     if not isinstance(document.value, dict):
         return Written(nothing, _listed(document, document.value, ()))
-    top = {key: value for key, value in document.value.items() if key != "rows"}
-    return Written(Raw(top, document.place), _listed(document, document.value.get("rows"), ("rows",)))
+    of_all = {key: value for key, value in document.value.items() if key != "rows"}
+    return Written(Raw(of_all, document.place), _listed(document, document.value.get("rows"), ("rows",)))
 
 
 def fault(message: str, mend: str, place: Place) -> SafecaseError:
@@ -90,7 +91,9 @@ def _at_line(value: object, file: str, line: int) -> Raw:
 
 def _table(text: str, file: str) -> Iterator[Raw]:
     """Columns: those of a row, `slice.NAME` for a slice by what stands in it, and one a kind of assert (`contains`)."""
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    head = text.partition("\n")[0]
+    sign = next((one for one in ";\t" if one in head and "," not in head), ",")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=sign, strict=True)
     try:
         wrong = _header(reader.fieldnames or ())
         yield from (_at_line(one, file, 1) for one in wrong)

@@ -10,15 +10,17 @@ import msgspec
 
 from safecase.errors import ManifestError, SafecaseError
 from safecase.readers.conversations import Conversation, Message, Role
-from safecase.readers.suite_asserts import MOST_CHARACTERS, Steps, WrongError, asserts_of, only, text_of
+from safecase.readers.promptfoo import Beside
+from safecase.readers.suite_asserts import MOST_CHARACTERS, Raw, Steps, WrongError, asserts_of, only, text_of
 from safecase.readers.suite_asserts import Assert as Assert
 from safecase.readers.suite_files import MOST_BYTES as MOST_BYTES
-from safecase.readers.suite_files import Raw, fault, written
+from safecase.readers.suite_files import fault, written
 from safecase.readers.text import shown
 from safecase.vocabulary import Noun, Place
 
 MOST_ROWS = 10_000
 MOST_SLICES = 20
+MOST_TEXTS = 100
 MOST_FAULTS = 50
 
 
@@ -35,6 +37,13 @@ class Row(Noun, frozen=True):
     """An answer that would be right."""
     sources: tuple[str, ...] = ()
     """What an answer may rest on: the context that is sent, and what the service is to find by itself."""
+    numbered: bool = True
+    """All of them are sent: the second one is meant where an answer cites `[2]`."""
+
+    @property
+    def question(self) -> str:
+        """Give what is said to the service before it answers."""
+        return "\n".join(message.text for message in self.conversation if message.role != "assistant")
 
     @property
     def prompt(self) -> str:
@@ -59,6 +68,8 @@ class Suite(Noun, frozen=True):
     threshold: float | None = None
     slice_threshold: float | None = None
     repeats: int | None = None
+    note: str = ""
+    """What whoever asks it ought to know."""
 
 
 class _Top(Noun, frozen=True):
@@ -75,14 +86,14 @@ def read(content: bytes, file: str) -> tuple[Row, ...]:
     return read_suite(content, file).rows
 
 
-def read_suite(content: bytes, file: str) -> Suite:
-    """Read a test set whole, as `read` does its rows."""
+def read_suite(content: bytes, file: str, beside: Beside | None = None) -> Suite:
+    """Read a test set whole, as `read` does its rows; `beside` gives files that one of promptfoo's names."""
     faults: list[SafecaseError] = []
     rows: list[Row] = []
     seen: dict[str, Place] = {}
-    told, raws = written(content, file)
-    top = _top(told)
-    for index, raw in enumerate(raws):
+    said = written(content, file, beside)
+    top = _top(said.top)
+    for index, raw in enumerate(said.rows):
         if index >= MOST_ROWS:
             faults.append(fault(f"more than {MOST_ROWS:,} rows", "split the test set", raw.place(())))
             break
@@ -98,7 +109,7 @@ def read_suite(content: bytes, file: str) -> Suite:
         faults.append(fault("no row stands in it", "write rows with `input` and `asserts`", Place(file=file)))
     if faults:
         raise ManifestError(faults[:MOST_FAULTS])
-    return Suite(tuple(rows), top.threshold, top.slice_threshold, top.repeats)
+    return Suite(tuple(rows), top.threshold, top.slice_threshold, top.repeats, said.note)
 
 
 def _top(raw: Raw) -> _Top:
@@ -106,8 +117,12 @@ def _top(raw: Raw) -> _Top:
     try:
         only(said, ("rows", "asserts", "threshold", "slice_threshold", "repeats"))
         repeats = _between(said, "repeats", 1, 100)
+        asserts = [*asserts_of({"asserts": said.get("asserts", [])}, "")]
+        for wrong in asserts:
+            if isinstance(wrong, WrongError):
+                raise wrong
         return _Top(
-            asserts=tuple(asserts_of({"asserts": said.get("asserts", [])}, "")),
+            asserts=tuple(one for one in asserts if isinstance(one, Assert)),
             threshold=_between(said, "threshold", 0, 1),
             slice_threshold=_between(said, "slice_threshold", 0, 1),
             repeats=None if repeats is None else int(repeats),
@@ -161,21 +176,25 @@ def _row(raw: Raw, index: int, common: tuple[Assert, ...], faults: list[Safecase
     take("id", lambda: text_of(value, "id", str(index + 1)))
     take("conversation", lambda: _conversation(value))
     take("reference", lambda: text_of(value, "reference", ""))
-    take("asserts", lambda: (*_asserts(value, parts.get("reference", ""), common), *common))
+    asserts = [*_asserts(value, parts.get("reference", ""), common), *common]
+    broken += [fault(one.message, one.mend, raw.place(one.steps)) for one in asserts if isinstance(one, WrongError)]
     take("sources", lambda: (*_texts(value, "context"), *_texts(value, "sources")))
+    take("numbered", lambda: not value.get("sources"))
     take("slices", lambda: tuple(_slices(value)))
     take("weight", lambda: _weight(value))
     faults += broken
     if broken:
         return None
     del parts["keys"]
-    return Row(**parts, place=raw.place(()))
+    wanted = tuple(one for one in asserts if isinstance(one, Assert))
+    return Row(**parts, asserts=wanted, place=raw.place(()))
 
 
-def _asserts(value: Mapping[str, Any], reference: str, common: tuple[Assert, ...]) -> Iterator[Assert]:
+def _asserts(value: Mapping[str, Any], reference: str, common: tuple[Assert, ...]) -> Iterator[Assert | WrongError]:
     if not value.get("asserts") and "expected" not in value and not common:
-        raise WrongError("nothing says what a right answer holds", "write `expected:` or `asserts:`")
-    return asserts_of(value, reference)
+        yield WrongError("nothing says what a right answer holds", "write `expected:` or `asserts:`")
+        return
+    yield from asserts_of(value, reference)
 
 
 def _slices(value: Mapping[str, Any]) -> Iterator[str]:
@@ -226,6 +245,8 @@ def _texts(value: Mapping[str, Any], key: str) -> list[str]:
     texts = [found] if isinstance(found, str) else found
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise WrongError(f"`{key}` is no text and no list of texts", "write it as a text", (key,))
+    if len(texts) > MOST_TEXTS:
+        raise WrongError(f"`{key}` has more than {MOST_TEXTS} texts", "give those that matter", (key,))
     return texts
 
 

@@ -119,8 +119,8 @@ def _checked(one: Assert, row: Row, reply: Reply, means: Means, apart: _Apart) -
         case "tokens" | "cost":
             return _within(one, reply, means)
         case "grounded":
-            question = "\n".join(message.text for message in row.conversation if message.role != "assistant")
-            return _nothing(one, grounding.unfounded(reply.text, row.sources, question))
+            found = grounding.unfounded(reply.text, row.sources, row.question, numbered=row.numbered)
+            return _nothing(one, found, "stands in no source it may rest on")
         case "cites":
             return _cites(one, row, reply)
         case "json_schema":
@@ -215,17 +215,18 @@ def _within(one: Assert, reply: Reply, means: Means) -> Checked:
     return _held(one, cost <= float(one.value), f"it cost {cost:.4g}")
 
 
-def _nothing(one: Assert, found: Sequence[grounding.Unfounded]) -> Checked:
+def _nothing(one: Assert, found: Sequence[grounding.Unfounded], why: str) -> Checked:
     stated = [f"the {wrong.kind} {shown(wrong.text, 60)}" for wrong in found[:MOST_TOLD]]
     more = f" and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
-    return _held(one, not found, f"{', '.join(stated)}{more} stands in no source it may rest on")
+    return _held(one, not found, f"{', '.join(stated)}{more} {why}")
 
 
 def _cites(one: Assert, row: Row, reply: Reply) -> Checked:
     there = len(grounding.citations(reply.text))
     if there < float(one.value):
         return _held(one, False, f"it cites {there} times")
-    return _nothing(one, grounding.miscited(reply.text, row.sources))
+    found = grounding.miscited(reply.text, row.sources, row.question, numbered=row.numbered)
+    return _nothing(one, found, "is not where it is cited from")
 
 
 def _fits(one: Assert, text: str) -> Checked:

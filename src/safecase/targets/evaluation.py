@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from safecase.checks import Context
-from safecase.engines.statistics import Interval, weighted_share
+from safecase.engines.statistics import Case, Interval, Share, share_of_cases
 from safecase.errors import CollectError
 from safecase.readers import suites
 from safecase.readers.suites import Row
@@ -26,6 +26,7 @@ RESERVE_S = 8.0
 """Kept back of the time, to judge what came."""
 BREAKS_AFTER = 8
 """So many errors in a row end it: the service is down."""
+MOST_UNANSWERED = 0.2
 
 
 class Asked(NamedTuple):
@@ -42,11 +43,8 @@ class Evaluation(Noun, frozen=True):
     """What came of a test set."""
 
     asked: tuple[Asked, ...]
-    passed: float
+    counted: Share
     """Rows that passed, each by its weight and by the share of its repeats."""
-    n: float
-    """How many rows of equal weight tell as much."""
-    interval: Interval
     failed_rows: tuple[str, ...]
     rows: int
     unanswered: int
@@ -57,18 +55,53 @@ class Evaluation(Noun, frozen=True):
     @property
     def share(self) -> float:
         """The share of rows that passed."""
-        return self.passed / self.n if self.n else 0.0
+        return self.counted.rate
+
+    @property
+    def interval(self) -> Interval:
+        """Its 95 % interval."""
+        return self.counted.interval
+
+    @property
+    def right(self) -> dict[str, float]:
+        """The share of a row's answers that pass, by the row's id; rows without any answer are not in it."""
+        return _right(self.asked)
+
+    @property
+    def silence(self) -> str:
+        """Say why nothing can be said: more than a fifth of the rows got no answer. Empty where enough did."""
+        if self.rows > self.unanswered and self.unanswered <= MOST_UNANSWERED * self.rows:
+            return ""
+        why = next((one.error for one in self.asked if one.error), "")
+        return f"{self.unanswered} of {self.rows} rows got no answer: {shown(why, 200)}"
 
 
 def ask_suite(
     suite: SuiteBlock, endpoint: Endpoint, ctx: Context, means: Means | None = None
 ) -> tuple[Evaluation, Digest]:
-    """Ask a service the whole test set; gives what came, and the transcript that was kept of it.
+    """Ask a service the whole test set, as `ask_rows` does; raises what `rows_of` raises."""
+    return ask_rows(rows_of(suite, ctx), suite, endpoint, ctx, means)
 
-    The endpoint's key and the canary of `testing.attacks` stay out of the transcript. Raises ManifestError where the
-    test set cannot be understood, CollectError where it cannot be read.
+
+def rows_of(suite: SuiteBlock, ctx: Context) -> tuple[Row, ...]:
+    """Read a test set. Raises ManifestError where it cannot be understood, CollectError where it cannot be read."""
+    try:
+        with ctx.path(suite.file).open("rb") as file:
+            content = file.read(suites.MOST_BYTES + 1)
+    except OSError as why:
+        raise CollectError(
+            f"{shown(suite.file)} cannot be read: {why.strerror}", mend="correct testing.suites in safecase.yaml"
+        ) from why
+    return suites.read(content, suite.file)
+
+
+def ask_rows(
+    rows: Sequence[Row], suite: SuiteBlock, endpoint: Endpoint, ctx: Context, means: Means | None = None
+) -> tuple[Evaluation, Digest]:
+    """Ask a service rows of a test set; gives what came, and the transcript that was kept of it.
+
+    The endpoint's key and the canary of `testing.attacks` stay out of the transcript.
     """
-    rows = suites.read(_content(suite, ctx), suite.file)
     masks = ((_canary(ctx), "<canary>"), (ctx.secret(endpoint.key), "<key>"))
 
     def remaining() -> float:
@@ -78,16 +111,6 @@ def ask_suite(
         found = evaluate(target, rows, repeats=suite.repeats, remaining=remaining, means=means)
     name = f"{suite.id}.jsonl"
     return found, ctx.keep(_transcript(found, masks), name=name, media_type="application/jsonl")
-
-
-def _content(suite: SuiteBlock, ctx: Context) -> bytes:
-    try:
-        with ctx.path(suite.file).open("rb") as file:
-            return file.read(suites.MOST_BYTES + 1)
-    except OSError as why:
-        raise CollectError(
-            f"{shown(suite.file)} cannot be read: {why.strerror}", mend="correct testing.suites in safecase.yaml"
-        ) from why
 
 
 def _canary(ctx: Context) -> str:
@@ -118,7 +141,7 @@ def evaluate(
     asked = tuple(
         _asked(row, reply, next(told)) if reply else Asked(row, None, error, ()) for row, reply, error in replies
     )
-    return _evaluation(rows, asked)
+    return evaluation(rows, asked)
 
 
 def _asked(row: Row, reply: Reply, told: Sequence[Checked]) -> Asked:
@@ -152,15 +175,10 @@ def _reply(target: Target, row: Row) -> tuple[Row, Reply | None, str]:
         return row, None, why.message
 
 
-def _evaluation(rows: Sequence[Row], asked: tuple[Asked, ...]) -> Evaluation:
+def evaluation(rows: Sequence[Row], asked: tuple[Asked, ...]) -> Evaluation:
     """Count each row once, whatever its repeats: they tell how steady it is, not how many cases there are."""
-    answers: dict[str, list[bool]] = {row.id: [] for row in rows}
-    for one in asked:
-        if one.reply is not None:
-            answers[one.row.id].append(not one.faults)
-    answered = [row for row in rows if answers[row.id]]
-    share = {row.id: sum(answers[row.id]) / len(answers[row.id]) for row in answered}
-    told = weighted_share([share[row.id] for row in answered], [row.weight for row in answered])
+    share = _right(asked)
+    answered = [row for row in rows if row.id in share]
     slices: dict[str, tuple[int, int]] = {}
     for row in answered:
         for name in row.slices:
@@ -168,11 +186,17 @@ def _evaluation(rows: Sequence[Row], asked: tuple[Asked, ...]) -> Evaluation:
             slices[name] = (right + (share[row.id] == 1), all_rows + 1)
     return Evaluation(
         asked=asked,
-        passed=told.hits,
-        n=told.n,
-        interval=told.interval,
+        counted=share_of_cases(Case(row.prompt, share[row.id], row.weight) for row in answered),
         rows=len(rows),
         failed_rows=tuple(row.id for row in answered if share[row.id] < 1),
         unanswered=len(rows) - len(answered),
         slices=tuple((name, *counts) for name, counts in sorted(slices.items())),
     )
+
+
+def _right(asked: Sequence[Asked]) -> dict[str, float]:
+    answers: dict[str, list[bool]] = {}
+    for one in asked:
+        if one.reply is not None:
+            answers.setdefault(one.row.id, []).append(not one.faults)
+    return {name: sum(passed) / len(passed) for name, passed in answers.items()}

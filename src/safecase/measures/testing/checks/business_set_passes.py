@@ -8,30 +8,19 @@ from safecase.checks import Context, Estimate, check
 from safecase.engines.statistics import wilson
 from safecase.errors import ManifestError
 from safecase.measures.testing.suites.asking import means_of
+from safecase.measures.testing.suites.likely import ROWS, cost
+from safecase.measures.testing.suites.results import missing
 from safecase.readers.text import shown
 from safecase.service.schema import Manifest
 from safecase.service.subjects import Suite
 from safecase.targets.evaluation import Evaluation, ask_suite
 from safecase.vocabulary import Digest, Finding, Metric, Place
 
-MOST_UNANSWERED = 0.2
 MOST_NAMED = 10
-LIKELY_ROWS = 50
-TOKENS_A_CALL = 400
 
 
 def _cost(suite: Suite, manifest: Manifest) -> Estimate:
-    """A guess: how many rows there are is not known before the file is read."""
-    calls = LIKELY_ROWS * suite.declared.repeats
-    price = manifest.testing.attacks.price_per_1000_tokens
-    tokens = calls * TOKENS_A_CALL
-    return Estimate(
-        calls=calls,
-        tokens=tokens,
-        money=tokens / 1000 * price,
-        currency=manifest.testing.attacks.currency if price else "",
-        seconds=min(float(calls), manifest.settings.check_seconds),
-    )
+    return cost(manifest, ROWS * suite.declared.repeats)
 
 
 @check(
@@ -90,11 +79,9 @@ def business_set_passes(suite: Suite, ctx: Context) -> Iterator[Finding]:
 def _finding(suite: Suite, ctx: Context, found: Evaluation, kept: Digest) -> Finding:
     threshold, place = suite.declared.threshold, Place(file=suite.declared.file)
     answered = found.rows - found.unanswered
-    if found.unanswered > MOST_UNANSWERED * found.rows or not answered:
-        why = next((one.error for one in found.asked if one.error), "")
-        message = f"{found.unanswered} of {found.rows} rows got no answer: {shown(why, 200)}"
+    if found.silence:
         mend = "see that the service answers; raise settings.check_seconds where the time was too short"
-        return business_set_passes.unknown(suite, message, kept, place=place, mend=mend)
+        return business_set_passes.unknown(suite, found.silence, kept, place=place, mend=mend)
     low, high = found.interval
     ctx.measure(Metric(name="pass_share", value=found.share, low=low, high=high, n=answered, threshold=threshold))
     told = (
@@ -111,10 +98,10 @@ def _finding(suite: Suite, ctx: Context, found: Evaluation, kept: Digest) -> Fin
         # A line for each row: a baseline that knows these does not know the next one.
         key = "\n".join(sorted(" ".join(row.splitlines()) for row in found.failed_rows))
         return business_set_passes.failed(suite, told + failed, kept, key=key, place=place, mend=mend)
-    best = wilson(found.n, found.n).low
+    best = wilson(found.counted.n, found.counted.n).low
     if best < threshold:
         told += f"; with {answered} rows nothing above {100 * best:.0f} % can be shown"
-    mend = f"add rows: {_wanted(found, threshold)}"
+    mend = f"add rows: {missing(found.counted, threshold)}"
     return business_set_passes.unknown(suite, told + failed, kept, place=place, mend=mend)
 
 
@@ -127,13 +114,3 @@ def _named(found: Evaluation) -> str:
     told = f"; failed: {names}" + (f" and {more} more" if more > 0 else "")
     slices = [f"{shown(name, 40)} {right} of {n}" for name, right, n in found.slices if right < n]
     return told + (f"; by slice: {', '.join(slices[:MOST_NAMED])}" if slices else "")
-
-
-def _wanted(found: Evaluation, threshold: float) -> str:
-    """Say how many rows would show that the share as it is now reaches the threshold."""
-    if found.share <= threshold:
-        return "more rows would show whether it falls short, as it does so far"
-    for n in (20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_000):
-        if n > found.n and wilson(found.share * n, n).low >= threshold:
-            return f"with about {n} rows and the share that passes now it would be shown"
-    return "the share that passes is too close to the threshold to be shown"

@@ -213,6 +213,13 @@ def plan_of(suite: Suite, plan: Plan, *, threshold: float | None, repeats: int |
     )
 
 
-def needs_code(rows: Sequence[Row]) -> bool:
-    """Say whether a row is judged by code."""
-    return any(one.kind == "python" for row in rows for one in row.asserts)
+def lacking(rows: Sequence[Row], plan: Plan, *, code: bool) -> tuple[str, str]:
+    """Say what some answers could not be judged without, and what gives it; empty where all is there."""
+    asserts = [one for row in rows for one in row.asserts]
+    if not code and any(one.kind == "python" for one in asserts):
+        return "Python code of its own", "read it, and add --allow-code"
+    if not plan.limits.price_per_1000_tokens and any(one.kind == "cost" for one in asserts):
+        return "what they cost", "add --price, of 1,000 tokens"
+    if not similarity.available() and any(one.kind == "similar" and one.by == "encoder" for one in asserts):
+        return "similarity of sense", "pip install 'safecase[guard-ml]', or compare letters: `similar: {by: ngrams}`"
+    return "", ""

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from safecase import __version__
-from safecase.engines.statistics import Interval, Share, weighted_share, wilson
+from safecase.engines.statistics import Case, Interval, Share, share_of_cases, wilson
 from safecase.errors import UsageError
 from safecase.readers.suites import Row
 from safecase.readers.text import shown
@@ -162,14 +162,9 @@ def row_result(row: Row, answers: Iterable[Answer]) -> RowResult:
 
 
 def share_of(rows: Iterable[RowResult], confidence: float = 0.95) -> Share:
-    """Give the share of rows that pass. Rows that ask the same count as one: they are not independent."""
-    prompts: dict[str, list[RowResult]] = {}
-    for row in rows:
-        if row.judged:
-            prompts.setdefault(row.prompt or row.id, []).append(row)
-    values = [sum(row.share for row in same) / len(same) for same in prompts.values()]
-    weights = [sum(row.weight for row in same) / len(same) for same in prompts.values()]
-    return weighted_share(values, weights, confidence)
+    """Give the share of rows that pass, of those that were judged."""
+    cases = (Case(row.prompt or row.id, row.share, row.weight) for row in rows if row.judged)
+    return share_of_cases(cases, confidence)
 
 
 def slices_of(rows: Sequence[RowResult], threshold: float | None) -> tuple[SliceResult, ...]:
