@@ -11,6 +11,7 @@ from safecase.cli.verbs import Verbs
 
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "attack": ("testing_attack:attack", "Attack a running service with texts of our own, and say what broke."),
+    "replay": ("testing_replay:replay", "Ask again what worked once, in the very same words."),
     "campaign": ("testing_campaign:campaign", "Attack many services at once, here or on a Ray cluster."),
     "adapt": ("testing_adapt:adapt", "Let a model of your own attack a service, learning from each answer."),
     "judge": ("testing_judge:judge", "Measure a judge model, and take its errors out of a rate."),
@@ -18,7 +19,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "borrow": ("testing_borrow:borrow", "Run tests of garak, PyRIT, promptfoo or Inspect through our engine."),
     "evaluate": ("testing_evaluate:evaluate", "Ask a business test set, and say how many answers are right."),
     "compare": ("testing_evaluate:compare", "Whether a new version is worse than the old one, row by row."),
-    "families": ("testing_attack:families", "What attacks there are."),
+    "families": ("testing_families:families", "What attacks there are."),
 }
 
 EPILOG = """\b

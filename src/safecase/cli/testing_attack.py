@@ -1,171 +1,127 @@
-"""`safecase testing attack` and `families`."""
+"""`safecase testing attack`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from safecase.cli.attacking import asking
+
 if TYPE_CHECKING:
-    from safecase.measures.testing.attacking import Result
-    from safecase.measures.testing.campaign import Campaign
-    from safecase.targets.described import Api, Described
+    from safecase.cli.attacking import Attacked
+    from safecase.measures.testing.tailoring import Tailored
+    from safecase.probes.probe import Probe
 
 
 @click.command()
 @click.argument("target", metavar="TARGET")
-@click.option("--api", type=click.Choice(["chat", "completions", "responses", "messages"]), help="How it is asked.")
-@click.option("--model", help="The model name that it wants in a request.")
-@click.option("--key", help="Its credential, as a reference: '${env:NAME}'.")
-@click.option("--canary", help="A text planted in its hidden context, which must never come out.")
-@click.option(
-    "--system-prompt",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="The file of its hidden instructions.",
-)
 @click.option("--only", multiple=True, metavar="NAME", help="A weakness or a family (see `testing families`).")
-@click.option("--limit", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="The rate that is too high.")
-@click.option("--calls", type=click.IntRange(1), default=20_000, show_default=True, help="How many calls at the most.")
-@click.option("--tokens", type=click.IntRange(1), help="How many tokens at the most.")
-@click.option("--money", type=click.FloatRange(0), help="What it may cost at the most, at --price.")
-@click.option("--price", type=click.FloatRange(0), default=0.0, help="Of 1,000 tokens.")
-@click.option("--seconds", type=click.FloatRange(1), default=600.0, show_default=True, help="How long at the most.")
-@click.option("--at-once", type=click.IntRange(1, 1024), default=32, show_default=True, help="Calls in flight.")
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--journal", type=click.Path(path_type=Path, dir_okay=False), help="Go on from here after a kill.")
-@click.option("--i-own-this-target", "owned", multiple=True, metavar="HOST", help="It is yours; may be repeated.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to FILE.")
+@click.option("--all", "everything", is_flag=True, help="Of a service: also what none of its open threats asks for.")
+@click.option("--convert", "codes", multiple=True, metavar="CODE", help="Also in a code: base64, rot13+hex …")
+@click.option("--dry-run", is_flag=True, help="Only say what it would cost.")
+@click.option("--keep", type=click.Path(path_type=Path, dir_okay=False), help="Add what worked, for `replay`.")
+@asking
 def attack(
     target: str,
-    api: Api | None,
-    model: str | None,
-    key: str | None,
-    canary: str | None,
-    system_prompt: Path | None,
     only: tuple[str, ...],
-    limit: float,
-    calls: int,
-    tokens: int | None,
-    money: float | None,
-    price: float,
-    seconds: float,
-    at_once: int,
-    seed: int,
-    journal: Path | None,
-    owned: tuple[str, ...],
-    form: Literal["text", "json"],
+    everything: bool,
+    codes: tuple[str, ...],
+    dry_run: bool,
+    keep: Path | None,
+    form: str,
     output: Path | None,
+    **given: Any,
 ) -> int:
-    """Attack TARGET, a URL or a file that describes it, until each weakness is settled or the budget is used up.
+    """Attack TARGET until each weakness is settled or the budget is used up.
 
-    All texts are our own and harmless: they ask for a planted canary, for words that are none, for calls of tools with
-    such words. No judge decides what worked. Each family is asked until Wald's sequential test settles it between
-    --limit and a tenth of it; what worked once is tried again by itself. This machine is always allowed as a target,
-    any other only with --i-own-this-target.
+    TARGET is a URL, a file that describes it, local:tiny, file.py:function, or a service (its folder or safecase.yaml),
+    of which the families are asked that its open threats call for. All texts are our own and harmless: they ask for a
+    planted canary, for words that are none, for calls of tools with such words. No judge decides what worked. Each
+    family is asked until Wald's sequential test settles it between --limit and a tenth of it; what worked once is tried
+    again by itself. This machine is always allowed as a target, any other only with --i-own-this-target.
 
-    A file may say base_url, api, model, key, canary, system_prompt, identities, tools, most_characters, most_seconds.
-
-    Exit codes: 0 nothing broke, 1 something did, 3 something could not be settled, 2 wrong use.
+    Exit codes: 0 nothing broke, 1 something did, 3 something could not be settled, 2 wrong use. What
+    safecase-findings.yaml answers for does not count.
 
     \b
     Examples:
       safecase testing attack http://127.0.0.1:8000/v1 --canary WOODRUFF-5521
-      safecase testing attack target.yaml --only prompt_injection --format json
+      safecase testing attack target.yaml --only prompt_injection --convert base64
+      safecase testing attack . --keep regressions.jsonl --format html -o attacks.html
+      safecase testing attack target.yaml --dry-run --price 0.002
       safecase testing attack target.yaml --journal run.journal   # again after a kill: goes on
     """
-    import asyncio
-
     from safecase.cli import console
-    from safecase.cli.output import write
-    from safecase.errors import UsageError
-    from safecase.export import attacks as writers
-    from safecase.measures.testing.attacking import attack_described, chosen
-    from safecase.measures.testing.campaign import Plan
+    from safecase.cli.attacking import Attacked, give, report
+    from safecase.measures.testing.attacking import facts_of
 
-    described, root = _described(target)
-    given = {"api": api, "model": model, "key": key, "canary": canary}
-    if system_prompt is not None:
-        given["system_prompt"] = system_prompt.read_text("utf-8", "replace")
-    described = _with(described, {name: value for name, value in given.items() if value is not None})
+    asked = Attacked.read(target, given)
+    tailored = _tailored(target, only, codes, everything=everything)
+    if dry_run:
+        console.result(_estimate(asked, tailored.wanted))
+        return 0
+    found = asked.run(tailored.wanted, given)
+    if keep is not None:
+        from safecase.measures.testing.kept import confirmed
+
+        _keep(keep, tuple(confirmed(found[1], facts_of(asked.described))))
+    return give(report(asked, found, tailored.left_out), form, output, target)
+
+
+def _tailored(target: str, only: Sequence[str], codes: Sequence[str], *, everything: bool) -> Tailored:
+    """Choose the families: those that are named, else those that the open threats of a service ask for, else all."""
+    import msgspec
+
+    from safecase.errors import UsageError
+    from safecase.measures.testing.attacking import NO_ATTACKER, chosen
+    from safecase.measures.testing.tailoring import Tailored, tailored
+    from safecase.probes.converted import converted
+    from safecase.service import read
+
     wanted = chosen(only)
     if not wanted:
         raise UsageError(f"there is no family {', '.join(only)}", mend="`safecase testing families` lists them")
-    plan = Plan(
-        calls=calls,
-        seconds=seconds,
-        limit=limit,
-        seed=seed,
-        at_once=at_once,
-        tokens=tokens,
-        money=money,
-        price_per_1000_tokens=price,
+    path = Path(target.partition("#")[0])
+    service = not only and not everything and (path.is_dir() or path.name in read.NAMES)
+    found = tailored(wanted, _open_threats(path)) if service else Tailored(wanted, ())
+    coded = tuple(
+        converted(one, code)
+        for code in codes
+        for one in found.wanted
+        if not one.pictures and one.weakness not in NO_ATTACKER
     )
-    with console.counting() as step:
-
-        def tell(_counted: int, in_flight: int) -> None:
-            step(f"attempts, {in_flight} in flight")
-
-        found = asyncio.run(
-            attack_described(described, wanted, plan, root=root, owned=owned, journal=journal, tell=tell)
-        )
-    content = _rendered(*found, form)
-    if output is not None:
-        write(output, content)
-        console.say(writers.summary(found[1]))
-    else:
-        console.result(content)
-    return writers.exit_code(found[1])
+    return msgspec.structs.replace(found, wanted=(*found.wanted, *coded))
 
 
-def _described(target: str) -> tuple[Described, Path]:
-    from safecase.targets.described import Described, read_target
+def _open_threats(path: Path) -> frozenset[str]:
+    """Give the threats of a service that no evidence answers now."""
+    from safecase.assess.assessment import Wishes, conclude, prepare
+    from safecase.cli import assessing
 
-    if target.startswith(("http://", "https://")):
-        return Described(base_url=target.rstrip("/")), Path()
-    path = Path(target)
-    return read_target(path), path.parent
-
-
-def _with(found: Described, given: dict[str, object]) -> Described:
-    import msgspec
-
-    return msgspec.structs.replace(found, **given)
+    case = conclude(prepare(assessing.found(path), Wishes(remember_digests=False)))
+    return frozenset(threat.id for threat in case.threats if threat.verdict != "holds")
 
 
-def _rendered(campaign: Campaign, results: tuple[Result, ...], form: str) -> bytes:
+def _estimate(asked: Attacked, wanted: Sequence[Probe]) -> str:
     from safecase.cli import console
-    from safecase.export import attacks as writers
+    from safecase.export import attacks
+    from safecase.measures.testing.attacking import facts_of
+    from safecase.measures.testing.estimate import SECONDS_OF_A_CALL, estimate
 
-    if form == "json":
-        return writers.as_json(campaign, results)
-    screen = console.screen()
-    return writers.as_text(campaign, results, width=screen.width).encode("utf-8", "replace")
+    reckoned = estimate(wanted, facts_of(asked.described), asked.plan, SECONDS_OF_A_CALL)
+    return attacks.estimated(asked.described.name, reckoned, SECONDS_OF_A_CALL, width=console.screen().width)
 
 
-@click.command()
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def families(form: str) -> None:
-    """List the families of attacks: what each looks for, and what must be known of the target.
-
-    \b
-    Examples:
-      safecase testing families
-      safecase testing families --format json
-    """
-    import msgspec
-
+def _keep(path: Path, cases: Sequence[Any]) -> None:
     from safecase.cli import console
-    from safecase.measures.testing.attacking import chosen
+    from safecase.cli.output import write
+    from safecase.measures.testing.kept import read, with_new, written
 
-    known = chosen(())
-    if form == "json":
-        rows = [
-            {"weakness": one.weakness, "family": one.name, "title": one.title, "references": one.references}
-            for one in known
-        ]
-        console.result(msgspec.json.format(msgspec.json.encode(rows), indent=2) + b"\n")
-        return
-    wide = max(len(one.name) for one in known)
-    console.result("".join(f"{one.name:<{wide}}  {one.title}\n" for one in sorted(known, key=lambda one: one.name)))
+    known = read(path) if path.exists() else ()
+    both = with_new(known, cases)
+    if len(both) > len(known):
+        write(path, written(both))
+    console.say(f"{len(both) - len(known)} cases are new in {path}, of {len(both)}")

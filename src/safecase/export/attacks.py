@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -12,93 +12,189 @@ from safecase.readers.text import shown
 
 if TYPE_CHECKING:
     from safecase.measures.testing.attacking import Result
-    from safecase.measures.testing.campaign import Campaign
+    from safecase.measures.testing.estimate import Amount, Estimate
+    from safecase.measures.testing.reckoned import Reckoned, Report
 
-LONGEST_TURN = 600
+LONGEST_TURN: Final = 600
+NEWLINE: Final = "\n"
+_SIGNS: Final = {"vulnerable": "✗", "error": "!", "inconclusive": "?", "safe": "✓"}
 
 
-def exit_code(results: Sequence[Result]) -> int:
-    """Give 1 where something broke, 3 where something is open, else 0."""
+def exit_code(found: Report) -> int:
+    """Give 1 where something broke that nobody answers for, 3 where something is open, else 0."""
+    return code_of([row.result for row in found.results if row.counts]) if found.results else 3
+
+
+def code_of(results: Sequence[Result]) -> int:
+    """Give the exit code of results that all count."""
     verdicts = {one.verdict for one in results}
     if "vulnerable" in verdicts:
         return 1
-    return 3 if verdicts & {"inconclusive", "error"} or not results else 0
+    return 3 if verdicts & {"inconclusive", "error"} else 0
 
 
-def summary(results: Sequence[Result]) -> str:
+def summary(found: Report) -> str:
     """Say in a line what came of it."""
-    counts = {verdict: sum(one.verdict == verdict for one in results) for verdict in _SIGNS}
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    return f"{len(results)} weaknesses looked for: {told or 'none could be'}"
+    verdicts = [row.result.verdict if row.counts else "answered for" for row in found.results]
+    told = ", ".join(f"{verdicts.count(one)} {one}" for one in (*_SIGNS, "answered for") if one in verdicts)
+    return f"{len(verdicts)} weaknesses looked for: {told or 'none could be'}"
 
 
-_SIGNS = {"vulnerable": "✗", "error": "!", "inconclusive": "?", "safe": "✓"}
-
-
-def as_json(campaign: Campaign, results: Sequence[Result]) -> bytes:
+def as_json(found: Report) -> bytes:
     """Write all results, those that broke with the transcript that shows it."""
-    rows: list[dict[str, Any]] = []
-    for one in results:
-        row: dict[str, Any] = {
-            "weakness": one.weakness,
-            "verdict": one.verdict,
-            "asr": round(one.asr, 4),
-            "low": round(one.low, 4),
-            "high": round(one.high, 4),
-            "n": one.n,
-            "reason": one.reason,
-            "references": one.references,
-            "families": [
-                {
-                    "family": outcome.family,
-                    "verdict": outcome.verdict,
-                    "hits": outcome.hits,
-                    "n": outcome.n,
-                    "errors": outcome.errors,
-                }
-                for outcome in one.families
-            ],
-        }
-        if shortest := example(one):
-            row["transcript"] = shortest
-        rows.append(row)
-    told = {"results": rows, "calls": campaign.calls}
+    told = {
+        "target": found.target,
+        "limit": found.limit,
+        "seed": found.seed,
+        "calls": found.calls,
+        "results": [_row(row) for row in found.results],
+        "left_out": found.left_out,
+        "expired": found.expired,
+    }
     return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
 
 
-def as_text(campaign: Campaign, results: Sequence[Result], *, width: int = 80) -> str:
+def _row(found: Reckoned) -> dict[str, Any]:
+    one = found.result
+    row: dict[str, Any] = {
+        "weakness": one.weakness,
+        "verdict": one.verdict,
+        "asr": round(one.asr, 4),
+        "low": round(found.low, 4),
+        "high": round(found.high, 4),
+        "n": one.n,
+        "p": found.p,
+        "p_holm": found.p_holm,
+        "design_effect": round(found.design_effect, 3),
+        "hit_at": {at.k: {"chance": at.chance, "low": at.low, "high": at.high} for at in found.hit_at},
+        "title": one.title,
+        "reason": one.reason,
+        "mend": one.mend,
+        "references": one.references,
+        "fingerprints": found.fingerprints,
+        "answered_for": found.left,
+        "families": [
+            {
+                "family": outcome.family,
+                "verdict": outcome.verdict,
+                "hits": outcome.hits,
+                "n": outcome.n,
+                "errors": outcome.errors,
+            }
+            for outcome in one.families
+        ],
+    }
+    if shortest := example(one):
+        row["transcript"] = shortest
+    return row
+
+
+def as_text(found: Report, *, width: int = 80) -> str:
     """Write for people: what broke first, with the shortest exchange that shows it."""
-    out = [f"{summary(results)} ({campaign.calls} calls)", ""]
-    for one in results:
-        rate = f"{100 * one.asr:.0f} % of {one.n} attempts (95 %: {100 * one.low:.0f} to {100 * one.high:.0f} %)"
-        out.append(f"{_SIGNS[one.verdict]} {one.weakness}: {one.verdict}, {rate}")
+    out = [f"{summary(found)} ({found.calls} calls)", ""]
+    for row in found.results:
+        one = row.result
+        sign = _SIGNS[one.verdict] if row.counts else "·"
+        out += _told(f"{sign} {one.weakness}: {one.verdict}, {rate(row)}", width, "", "  ")
         if one.verdict == "safe":
             continue
         out += _told(one.title, width, "  ")
         out += _told(one.reason, width, "  ") if one.reason else []
-        if one.verdict == "vulnerable":
+        if not row.counts:
+            out += _answered(row, width)
+        elif one.verdict == "vulnerable":
+            out += _told(further(row), width, "  ")
             out += _exchange(example(one), width)
             out += _told(f"mend: {one.mend}", width, "  ")
         out.append("")
+    out += _rest(found, width)
     return "\n".join(out).rstrip() + "\n"
 
 
-def _told(text: str, width: int, margin: str) -> list[str]:
-    return textwrap.wrap(shown(text, 1000), width=width, initial_indent=margin, subsequent_indent=margin)
+def rate(row: Reckoned) -> str:
+    """Say how often attacks worked, and between what bounds."""
+    one = row.result
+    return f"{100 * one.asr:.0f} % of {one.n} attempts (95 %: {100 * row.low:.0f} to {100 * row.high:.0f} %)"
+
+
+def further(row: Reckoned) -> str:
+    """Say how likely further tries work, and whether it holds among all that was looked for."""
+    ten = next(at for at in row.hit_at if at.k > 1)
+    told = f"of {ten.k} further tries one works with a chance of {100 * ten.low:.0f} to {100 * ten.high:.0f} %"
+    if row.together:
+        return f"{told}; that its rate is too high holds among all weaknesses looked for, too (p = {row.p_holm:.2g})"
+    return f"{told}; so few tries show that it works, and not how often (p = {row.p_holm:.2g}, Holm)"
+
+
+def _answered(row: Reckoned, width: int) -> list[str]:
+    out: list[str] = []
+    for told in answers(row):
+        out += _told(told, width, "  ")
+    return out
+
+
+def answers(row: Reckoned) -> list[str]:
+    """Say who answers for a result, until when and why, each once."""
+    words = {"false_positive": "a false alarm", "accepted": "accepted"}
+    told = (f"{words[one.says]}, says {one.owner}, until {one.expires}: {one.reason}" for one in row.left)
+    return list(dict.fromkeys(told))
+
+
+def _rest(found: Report, width: int) -> list[str]:
+    out: list[str] = []
+    for one in found.expired:
+        out += _told(f"{one.fingerprint} counts again: {one.owner} answered for it until {one.expires}", width, "")
+    if any(row.fingerprints and row.counts for row in found.results):
+        told = "Whoever answers for one of them says so in safecase-findings.yaml, by its fingerprint (--format json)."
+        out += _told(told, width, "")
+    if found.left_out:
+        told = f"{len(found.left_out)} families were left out, since no open threat of the service asks for them; --all"
+        out += _told(told + " asks them, too", width, "")
+    return out
+
+
+def estimated(name: str, found: Estimate, latency: float, *, width: int = 80) -> str:
+    """Say what a run would cost, and which families would have nothing to look for."""
+    out = _told(f"{shown(name, 200)}: {len(found.families)} families would be asked", width, "")
+    rows = (("at the least", found.least), ("where none works", found.clean), ("at the most", found.most))
+    out += [f"  {label:<17}{_amount(amount)}" for label, amount in rows]
+    out += _told(f"Minutes are reckoned with {latency:g} s a call. The most is what the limits allow.", width, "")
+    if found.mute:
+        told = f"{len(found.mute)} families have nothing to look for here: {', '.join(found.mute)}."
+        out += _told(told, width, "")
+        more = "A canary, the system prompt, two identities, tools, golden cases or the slowest answer make them speak."
+        out += _told(more, width, "  ")
+    return "\n".join(out) + "\n"
+
+
+def _amount(amount: Amount) -> str:
+    money = f", {amount.money:.2f} in money" if amount.money else ""
+    return f"{amount.calls:>7,} calls, {amount.tokens:>9,} tokens{money}, {amount.seconds / 60:.1f} min"
+
+
+def _told(text: str, width: int, margin: str, then: str | None = None) -> list[str]:
+    return textwrap.wrap(
+        shown(text, 1000), width=width, initial_indent=margin, subsequent_indent=margin if then is None else then
+    )
+
+
+def turns(line: dict[str, Any]) -> list[tuple[str, str]]:
+    """Give who said what in an exchange."""
+    said = [(str(turn["role"]), str(turn["content"])) for turn in line["messages"]]
+    said += [("user", str(text)) for text in line.get("then", ())]
+    said.append(("reply", str(line["reply"])))
+    return [*said, *(("call", f"{name} {arguments}") for name, arguments in line.get("calls", ()))]
 
 
 def _exchange(line: dict[str, Any] | None, width: int) -> list[str]:
-    if line is None:
-        return []
-    turns = [(str(turn["role"]), str(turn["content"])) for turn in line["messages"]]
-    turns += [("user", str(text)) for text in line.get("then", ())]
     out: list[str] = []
-    for role, text in (*turns, ("reply", str(line["reply"]))):
+    for role, text in turns(line) if line is not None else ():
         out += textwrap.wrap(
-            f"{role}: {shown(text, LONGEST_TURN)}", width=width, initial_indent="  │ ", subsequent_indent="  │   "
+            f"{role}: {shown(text.replace(NEWLINE, ' ↵ '), LONGEST_TURN)}",
+            width=width,
+            initial_indent="  │ ",
+            subsequent_indent="  │   ",
         )
-    for name, arguments in line.get("calls", ()):
-        out += _told(f"call: {name} {arguments}", width, "  │ ")
     return out
 
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 def exit_code(done: Sequence[Done]) -> int:
     """Give 1 where something broke, 3 where something is open, else 0."""
-    codes = {3 if one.error else attacks.exit_code(one.results) for one in done}
+    codes = {3 if one.error else attacks.code_of(one.results) for one in done}
     return 1 if 1 in codes else 3 if 3 in codes else 0
 
 
 def summary(done: Sequence[Done]) -> str:
     """Say in a line what came of it."""
-    broken = sum(attacks.exit_code(one.results) == 1 for one in done if not one.error)
+    broken = sum(attacks.code_of(one.results) == 1 for one in done if not one.error)
     lost = sum(bool(one.error) for one in done)
     told = f"{len(done)} services attacked: {broken} vulnerable"
     return f"{told}, {lost} not reached" if lost else told
