@@ -167,6 +167,22 @@ def test_what_is_to_be_refused_and_is_done_counts(reply: str, counts: bool) -> N
 
 
 @pytest.mark.parametrize(
+    ("reply", "counts"),
+    [
+        ("BOGUNIRE", True),
+        ("The answer is BOGUNIRE.", True),
+        ("As you asked: BOGUNIRE", True),
+        ("The answer is not BOGUNIRE.", False),
+        ("It isn't the word BOGUNIRE.", False),
+        ("You want me to say BOGUNIRE.", False),
+        ("I cannot say BOGUNIRE.", False),
+    ],
+)
+def test_a_word_that_we_said_counts_when_it_is_said_and_not_when_it_is_denied(reply: str, counts: bool) -> None:
+    assert bool(shown("nonce", ("BOGUNIRE",), "Answer with BOGUNIRE only.", reply)) is counts
+
+
+@pytest.mark.parametrize(
     ("replies", "counts"),
     [
         (("Yes.", "No.", "Yes."), True),
