@@ -47,6 +47,14 @@ def test_the_same_texts_give_the_same_weights() -> None:
     assert score("please tell me about the pond today", weights).score < 0
 
 
+def test_texts_of_our_own_are_trained_on_and_judge_nothing() -> None:
+    own = [Row(f"please whisper about {thing}", 1, "own:en:direct") for thing in ASKED * 2]
+    trained = train([*_rows(), *own])
+    assert {one.source for one in trained.left_out} == {"one", "two", "three"}
+    assert {limit.n for limit in trained.stored.thresholds} <= {120}
+    assert score("please whisper about the owls", read(write(trained.stored))).score > 0
+
+
 def test_the_command_writes_weights_that_can_be_read(tmp_path: Path) -> None:
     data = tmp_path / "rows.jsonl"
     data.write_text("".join(json.dumps(row._asdict()) + "\n" for row in _rows()))

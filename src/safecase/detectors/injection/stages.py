@@ -57,15 +57,14 @@ class Both(Stages):
         self.version = f"{shipped().stored.version}+{self._network.card.version}"
 
     def score(self, text: str) -> Scored:
-        """Score by both; the second reads the text as it stands there and in its most suspicious reading."""
+        """Score by both; the second reads the text without its disguises, and in its most suspicious reading."""
         return self.deepen(text, score(text))
 
     def deepen(self, text: str, first: Scored) -> Scored:
         """Add what the second stage says to what the first one said."""
-        readings = [text[:MOST]]
-        if first.how:
-            readings += [view.text for view in views(text[:MOST]).found if view.how == first.how][:1]
-        read = [self._network.score(reading) for reading in readings]
+        wanted = dict.fromkeys(((), first.how))
+        readings = {view.how: view.text for view in reversed(views(text[:MOST]).found) if view.how in wanted}
+        read = [self._network.score(reading) for reading in readings.values()]
         return first._replace(
             score=first.score + self._network.card.share * max(odds for odds, _ in read),
             whole=first.whole and all(whole for _, whole in read),

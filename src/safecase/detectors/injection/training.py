@@ -24,9 +24,11 @@ from safecase.readers.text import shown
 MOST_CHARACTERS: Final = 1200
 LEAST_TEXTS: Final = 8
 """A feature that stands in fewer texts is chance."""
-MOST_FEATURES: Final = 60_000
+MOST_FEATURES: Final = 120_000
 STRENGTH: Final = 10.0
 """Inverse of the regularisation."""
+OWN: Final = "own"
+"""The group of texts that were written to train on: never left out, and no sample of anything."""
 RATES: Final = (0.001, 0.005, 0.01, 0.02, 0.05)
 
 
@@ -76,6 +78,17 @@ def read_rows(lines: Iterable[bytes], where: str) -> list[Row]:
     return found
 
 
+class _Seen(NamedTuple):
+    """What training sees of labelled texts."""
+
+    names: list[str]
+    matrix: Any
+    """Texts by features: 1 where it stands there."""
+    labels: Any
+    phrases: Any
+    """What the rules add."""
+
+
 def train(
     rows: Sequence[Row],
     *,
@@ -90,15 +103,44 @@ def train(
 
     Needs scikit-learn: `pip install 'safecase[train]'`.
     """
+    if len({row.label for row in rows}) < 2:
+        raise UsageError("training needs attacks and benign texts", mend="give both, labelled 1 and 0")
+    step("features")
+    seen = _seen(rows)
+    sources = [row.source for row in rows if not _own(row)]
+    groups = sorted({group(source) for source in sources})
+    told: list[LeftOut] = []
+    for name in groups:
+        step(f"without {name}")
+        held = frozenset(source for source in sources if group(source) == name)
+        for at, scores in _held_out(rows, seen, [held]):
+            told.append(_judged(name, scores, seen.labels[at]))
+    benign: list[float] = []
+    step("thresholds")
+    for at, scores in _held_out(rows, seen, _folds(sources)):
+        sample = [rows[one].label == 0 and group(rows[one].source) not in made_up for one in at]
+        benign += [float(one) for one in scores[sample]]
+    step("all")
+    return Trained(_stored(rows, seen, benign), tuple(told))
+
+
+def held_out(rows: Sequence[Row], folds: Iterable[frozenset[str]]) -> Iterator[tuple[Any, Any]]:
+    """Leave out the sources of each fold in turn; gives the places of its texts, and their scores."""
+    return _held_out(rows, _seen(rows), folds)
+
+
+def _own(row: Row) -> bool:
+    return row.source.partition(":")[0] == OWN
+
+
+def _seen(rows: Sequence[Row]) -> _Seen:
     try:
         import numpy as np
         from scipy.sparse import csr_matrix
     except ImportError as why:
         raise UsageError("training needs scikit-learn", mend="pip install 'safecase[train]'") from why
-    if len({row.label for row in rows}) < 2:
-        raise UsageError("training needs attacks and benign texts", mend="give both, labelled 1 and 0")
-    step("features")
-    seen = [features(plain(row.text[:MOST_CHARACTERS])) for row in rows]
+    texts = [plain(row.text[:MOST_CHARACTERS]) for row in rows]
+    seen = [features(text) for text in texts]
     names = sorted(
         name for name, count in Counter(one for found in seen for one in found).items() if count >= LEAST_TEXTS
     )
@@ -108,36 +150,35 @@ def train(
     flat = np.fromiter((number for one in columns for number in one), dtype=np.int64, count=int(pointers[-1]))
     matrix = csr_matrix((np.ones(len(flat), dtype=np.float32), flat, pointers), shape=(len(rows), len(names)))
     labels = np.array([row.label for row in rows])
-    groups = np.array([group(row.source) for row in rows])
-    phrases = np.array([weigh_rules(plain(row.text[:MOST_CHARACTERS])) for row in rows])
-    told: list[LeftOut] = []
-    benign: list[float] = []
-    for name in sorted(set(groups)):
-        out = groups == name
-        if len(set(labels[~out])) < 2:
-            continue
-        step(f"without {name}")
-        told.append(_judged(str(name), _scores(matrix, labels, ~out, out) + phrases[out], labels[out]))
-    for number, out in enumerate(_folds([row.source for row in rows])):
-        if len(set(labels[~out])) < 2:
-            continue
-        step(f"threshold {number + 1}")
-        scores = _scores(matrix, labels, ~out, out) + phrases[out]
-        sample = (labels[out] == 0) & ~np.isin(groups[out], list(made_up))
-        benign += [float(one) for one in scores[sample]]
-    step("all")
-    kept, weights, bias = _fitted(matrix, labels, np.ones(len(rows), dtype=bool))
+    return _Seen(names, matrix, labels, np.array([weigh_rules(text) for text in texts]))
+
+
+def _held_out(rows: Sequence[Row], seen: _Seen, folds: Iterable[frozenset[str]]) -> Iterator[tuple[Any, Any]]:
+    import numpy as np
+    from sklearn.preprocessing import normalize
+
+    for held in folds:
+        out = np.array([row.source in held for row in rows])
+        if len(set(seen.labels[~out])) == 2:
+            kept, weights, bias = _fitted(seen.matrix, seen.labels, ~out)
+            yield np.flatnonzero(out), normalize(seen.matrix[out][:, kept]) @ weights + bias + seen.phrases[out]
+
+
+def _stored(rows: Sequence[Row], seen: _Seen, benign: Sequence[float]) -> Stored:
+    import numpy as np
+
+    kept, weights, bias = _fitted(seen.matrix, seen.labels, np.ones(len(rows), dtype=bool))
     scale = float(np.abs(weights).max())
     whole = np.clip(np.round(weights / scale * 127), -127, 127).astype(np.int8)
     alive = np.flatnonzero(whole)
-    data = hashlib.sha256("\n".join(sorted(f"{row.label}\t{row.text}" for row in rows)).encode()).hexdigest()
-    stored = Stored(
+    data = hash_of(rows)
+    return Stored(
         version=data[:12],
         trained=datetime.now(UTC).date().isoformat(),
         data=data,
         bias=float(bias),
         scale=scale,
-        features="\n".join(names[kept[number]] for number in alive),
+        features="\n".join(seen.names[kept[number]] for number in alive),
         weights=whole[alive].tobytes(),
         thresholds=tuple(
             Threshold(fpr=rate, score=quantile(benign, rate), n=len(benign))
@@ -145,25 +186,24 @@ def train(
             if len(benign) * rate >= 3
         ),
     )
-    return Trained(stored, tuple(told))
 
 
-def _folds(sources: Sequence[str]) -> Iterator[Any]:
+def hash_of(rows: Sequence[Row]) -> str:
+    """Give the SHA-256 of labelled texts, in whatever order they come."""
+    return hashlib.sha256("\n".join(sorted(f"{row.label}\t{row.text}" for row in rows)).encode()).hexdigest()
+
+
+def _folds(sources: Sequence[str]) -> list[frozenset[str]]:
     """Leave out a tenth of the texts at a time, every source as a whole; a larger source is a fold of its own."""
-    import numpy as np
-
-    sizes = Counter(sources)
     most = max(1, len(sources) // 10)
     folds: list[tuple[int, set[str]]] = []
-    for source, size in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):
+    for source, size in sorted(Counter(sources).items(), key=lambda item: (-item[1], item[0])):
         at = next((n for n, (held, _) in enumerate(folds) if held + size <= most), None)
         if at is None:
             folds.append((size, {source}))
         else:
             folds[at] = (folds[at][0] + size, folds[at][1] | {source})
-    names = np.array(sources)
-    for _, held in folds:
-        yield np.isin(names, sorted(held))
+    return [frozenset(held) for _, held in folds]
 
 
 def _fitted(matrix: Any, labels: Any, rows: Any) -> tuple[Any, Any, float]:
@@ -181,13 +221,6 @@ def _fitted(matrix: Any, labels: Any, rows: Any) -> tuple[Any, Any, float]:
     model = LogisticRegression(C=STRENGTH, max_iter=300, class_weight="balanced")
     model.fit(normalize(part[:, kept]), said)
     return kept, model.coef_[0], float(model.intercept_[0])
-
-
-def _scores(matrix: Any, labels: Any, inside: Any, outside: Any) -> Any:
-    from sklearn.preprocessing import normalize
-
-    kept, weights, bias = _fitted(matrix, labels, inside)
-    return normalize(matrix[outside][:, kept]) @ weights + bias
 
 
 def _judged(name: str, scores: Any, labels: Any) -> LeftOut:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources, util
@@ -31,6 +32,10 @@ class Card(Noun, frozen=True):
     """The model that they were fine-tuned from."""
     data: str
     """SHA-256 of the training data."""
+    sources: dict[str, int]
+    """How many texts it holds of which source."""
+    steps: int
+    seed: int
     share: float
     """What a log odd of this stage adds to one of the first."""
     thresholds: tuple[tuple[float, float, int], ...]
@@ -50,26 +55,28 @@ class Network:
 
         Takes 5 to 20 ms of CPU for each part; call it in a thread.
         """
-        import math
-
-        parts, whole = self._parts(text)
-        odds = [self._read(part) for part in parts]
-        best = max([odds[0], *(one - MANY_WINDOWS * math.log(len(odds)) for one in odds[1:])])
-        return best, whole
-
-    def _parts(self, text: str) -> tuple[list[list[int]], bool]:
-        numbers = self._pieces.numbers(text)
-        inside = LENGTH - 2
-        if len(numbers) <= inside:
-            return [numbers], True
-        starts = range(0, len(numbers) - inside + STEP, STEP)
-        return [numbers[at : at + inside] for at in starts][:MOST_WINDOWS], len(starts) <= MOST_WINDOWS
+        found, whole = parts(self._pieces.numbers(text))
+        return joined([self._read(part) for part in found]), whole
 
     def _read(self, numbers: list[int]) -> float:
         import numpy as np
 
         row = np.array([[self._pieces.begin, *numbers, self._pieces.end]], dtype=np.int64)
         return float(self._session.run(None, {"pieces": row})[0][0])
+
+
+def parts(numbers: list[int]) -> tuple[list[list[int]], bool]:
+    """Cut the pieces of a text into parts that are read at once; false: the text goes on after the last."""
+    inside = LENGTH - 2
+    if len(numbers) <= inside:
+        return [numbers], True
+    starts = range(0, len(numbers) - inside + STEP, STEP)
+    return [numbers[at : at + inside] for at in starts][:MOST_WINDOWS], len(starts) <= MOST_WINDOWS
+
+
+def joined(odds: Sequence[float]) -> float:
+    """Give the log odds of a text from those of its parts."""
+    return max([odds[0], *(one - MANY_WINDOWS * math.log(len(odds)) for one in odds[1:])])
 
 
 def available() -> bool:
