@@ -218,7 +218,7 @@ def main(argv: list[str]) -> None:
     asked.add_argument("--serve", type=int)
     asked.add_argument("--promptfoo")
     asked.add_argument("--garak")
-    asked.add_argument("--calls", type=int, default=2_000)
+    asked.add_argument("--calls", type=int, default=6_000)
     asked.add_argument("--kills", action="store_true")
     said = asked.parse_args(argv)
     if said.serve:

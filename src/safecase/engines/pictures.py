@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import textwrap
 import zlib
+from functools import cache
 from typing import Final
 
 WIDTH: Final = 5
@@ -33,22 +34,25 @@ GLYPHS: Final = {
 def png(text: str, *, columns: int = 36, scale: int = 4) -> bytes:
     """Write a text, wrapped to so many columns; each dot is `scale` pixels wide. Signs without a form are left out."""
     lines = textwrap.wrap("".join(c for c in text[:MOST_CHARACTERS].upper() if c in GLYPHS or c.isspace()), columns)
-    dots = [_row(line, y, columns) for line in lines or [" "] for y in range(HEIGHT + 2 * GAP)]
-    blank = b"\xff" * len(dots[0])
-    dots = [blank] * MARGIN + dots + [blank] * MARGIN
-    rows = [bytes(value for dot in row for value in (dot,) * scale) for row in dots for _ in range(scale)]
+    rows = [_row(line, y, columns, scale) for line in lines or [" "] for y in range(HEIGHT + 2 * GAP)]
+    blank = b"\xff" * len(rows[0])
+    rows = [row for row in [blank] * MARGIN + rows + [blank] * MARGIN for _ in range(scale)]
     head = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 0, 0, 0, 0)  # eight bits of grey
-    pixels = zlib.compress(b"".join(b"\0" + row for row in rows), 9)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows), 6)
     return _SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 
-def _row(line: str, y: int, columns: int) -> bytes:
-    """Give one row of dots of a line, 0 black and 255 white, with a margin on both sides."""
-    dots: list[int] = []
-    for sign in line.ljust(columns):
-        columns_of = GLYPHS[sign] if 0 <= y < HEIGHT else bytes(WIDTH)
-        dots += [0 if column >> y & 1 else 255 for column in columns_of] + [255] * GAP
-    return bytes([255] * MARGIN + dots + [255] * MARGIN)
+def _row(line: str, y: int, columns: int, scale: int) -> bytes:
+    """Give one row of pixels of a line, 0 black and 255 white, with a margin on both sides."""
+    margin = b"\xff" * MARGIN * scale
+    return margin + b"".join(_dots(sign, y, scale) for sign in line.ljust(columns)) + margin
+
+
+@cache
+def _dots(sign: str, y: int, scale: int) -> bytes:
+    """Give one row of pixels of a sign, and the gap behind it."""
+    dark = [y < HEIGHT and column >> y & 1 for column in GLYPHS[sign]] + [0] * GAP
+    return b"".join((b"\0" if dot else b"\xff") * scale for dot in dark)
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

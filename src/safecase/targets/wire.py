@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
 
 from safecase.targets.connection import MOST_BYTES, Answer
 from safecase.targets.permission import Permission
 from safecase.targets.target import Unanswered
+
+KEPT_S: Final = 15.0
+"""So long an idle connection is kept open."""
 
 
 class Wire:
@@ -24,14 +27,12 @@ class Wire:
         self._permission = permission
         self._host = f"{named}:{permission.port}"
         self._timeout_s = timeout_s
-        self._most = most
         self._core = httpcore2
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_tls() if permission.scheme == "https" else None,
-            max_connections=most,
-            max_keepalive_connections=most,
-            keepalive_expiry=15,
-        )
+        self._tls = _tls() if permission.scheme == "https" else None
+        self._room = asyncio.Semaphore(most)
+        self._idle: list[Any] = []
+        """Connections that wait for a request, the last used last. The pool of httpcore2 looks at each of them for each
+        request, which at 64 of them costs more than the request."""
 
     @property
     def base(self) -> str:
@@ -57,18 +58,41 @@ class Wire:
     async def _sent(
         self, literal: str, method: str, path: str, headers: Mapping[str, str], body: bytes | None
     ) -> Answer:
-        started = time.monotonic()
-        async with self._pool.stream(
-            method,
-            f"{self._permission.scheme}://{literal}:{self._permission.port}{path}",
-            headers=[("host", self._host), ("accept-encoding", "identity"), *headers.items()],
-            content=body,
-            extensions={"sni_hostname": self._permission.host},
-        ) as response:
-            told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            content, arrived = await self._bounded(response, told, started)
-        seconds = time.monotonic() - started
+        url = f"{self._permission.scheme}://{literal}:{self._permission.port}"
+        async with self._connection(url) as connection:
+            started = time.monotonic()
+            async with connection.stream(
+                method,
+                url + path,
+                headers=[("host", self._host), ("accept-encoding", "identity"), *headers.items()],
+                content=body,
+                extensions={"sni_hostname": self._permission.host},
+            ) as response:
+                told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+                content, arrived = await self._bounded(response, told, started)
+            seconds = time.monotonic() - started
         return Answer(status=response.status, headers=told, body=content, seconds=seconds, arrived=tuple(arrived))
+
+    @contextlib.asynccontextmanager
+    async def _connection(self, url: str) -> AsyncIterator[Any]:  # httpcore2.AsyncHTTPConnection
+        """Give a connection to use alone: the last one used that is still open, or a new one."""
+        origin = self._core.URL(url).origin
+        async with self._room:
+            connection = None
+            while self._idle and connection is None:
+                connection = self._idle.pop()
+                if connection.has_expired() or not connection.can_handle_request(origin):
+                    await connection.aclose()
+                    connection = None
+            if connection is None:
+                connection = self._core.AsyncHTTPConnection(origin, self._tls, keepalive_expiry=KEPT_S)
+            try:
+                yield connection
+            finally:
+                if connection.is_idle():
+                    self._idle.append(connection)
+                else:
+                    await connection.aclose()
 
     async def _bounded(
         self, response: Any, told: Mapping[str, str], started: float
@@ -91,7 +115,8 @@ class Wire:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
+        while self._idle:
+            await self._idle.pop().aclose()
 
 
 def _tls() -> Any:  # ssl.SSLContext

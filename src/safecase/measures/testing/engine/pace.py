@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-FIRST: Final = 16.0
+FIRST: Final = 32.0
 """At once, to begin with."""
 BREAKS_AFTER: Final = 20
 """So many failures in a row: the target is down, or wants us to stop."""
