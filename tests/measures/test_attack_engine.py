@@ -196,8 +196,8 @@ def test_a_journal_of_another_run_or_none_at_all_is_refused(tmp_path: Path) -> N
 def test_the_pace_doubles_then_halves_once_for_each_overload() -> None:
     now = [0.0]
     pace = Pace(64, rng=random.Random(1), clock=lambda: now[0])
-    assert pace.at_once == 16
-    for _ in range(48):
+    assert pace.at_once == 32
+    for _ in range(32):
         pace.worked()
     assert pace.at_once == 64
     now[0] = 10.0

@@ -9,6 +9,7 @@ import click
 
 @click.command()
 @click.option("--hardened", is_flag=True, help="The same service with what can be mended mended, and what changed.")
+@click.option("--thorough", is_flag=True, help="Also ask what takes the small model minutes to answer.")
 @click.option("--offline", is_flag=True, help="Fetch nothing: a stand-in answers where the model is not installed.")
 @click.option(
     "--folder",
@@ -17,7 +18,7 @@ import click
     show_default=True,
     help="Where the service, its evidence and case.html go.",
 )
-def demo(hardened: bool, offline: bool, folder: Path) -> None:
+def demo(hardened: bool, thorough: bool, offline: bool, folder: Path) -> None:
     """Start a small AI service on loopback, assess it for real, and show its case.
 
     The service is a support chatbot with its own documents on a real, tiny language model. It makes the mistakes that
@@ -27,7 +28,8 @@ def demo(hardened: bool, offline: bool, folder: Path) -> None:
     Examples:
       safecase demo
       safecase demo --hardened
+      safecase demo --thorough   # some four minutes
     """
     from safecase.cli import demonstration
 
-    demonstration.show(folder, hardened=hardened, offline=offline)
+    demonstration.show(folder, hardened=hardened, thorough=thorough, offline=offline)

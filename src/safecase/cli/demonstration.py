@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from safecase.assess.assessment import Wishes, conclude, prepare
+from safecase.checks import load
 from safecase.cli import assessing, console, output
 from safecase.demo.stage import Stage, materialise
 from safecase.errors import SafecaseError
@@ -13,8 +14,14 @@ from safecase.export.compare import compared
 from safecase.service import read
 from safecase.vocabulary import Case
 
+LONG = frozenset({
+    "agent.limits", "endpoint.extract", "eval.leak", "eval.robust", "memory.probe", "rag.sanitize", "redteam.indirect",
+    "redteam.safety", "sandbox.probe",
+})  # fmt: skip
+"""Checks that ask the model long: a first look is over in about a minute without them."""
 
-def show(folder: Path, *, hardened: bool, offline: bool) -> None:
+
+def show(folder: Path, *, hardened: bool, thorough: bool, offline: bool) -> None:
     """Run the demo in `folder`; raises where the service could not be started."""
     from datetime import date
 
@@ -24,9 +31,11 @@ def show(folder: Path, *, hardened: bool, offline: bool) -> None:
     )
     with Stage(service, offline=offline, say=console.say) as stage:
         os.environ.update(stage.environment)
-        prepared = prepare(read.read(read.find(service)), Wishes(again=True))
+        scope = () if thorough else tuple(sorted(set(load()) - LONG))
+        prepared = prepare(read.read(read.find(service)), Wishes(again=True, only=scope))
         assessing.run_shown(prepared)
-        case = conclude(prepared, notes=tuple(stage.notes))
+        left = f"{len(LONG)} checks that ask the model long were left out; `safecase demo --thorough` runs them."
+        case = conclude(prepared, notes=(*stage.notes, *(() if thorough else (left,))))
     page = folder / ("case-hardened.html" if hardened else "case.html")
     output.remember(case, prepared)
     output.give(case, prepared, form="text", outputs=[page])

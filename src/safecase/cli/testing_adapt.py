@@ -73,9 +73,11 @@ def adapt(
 
     \b
     Examples:
-      safecase testing adapt http://127.0.0.1:8000/v1 --canary WOODRUFF-5521 --attacker http://127.0.0.1:9000/v1
-      safecase testing adapt bot.yaml --attacker attacker.yaml --method crescendo --goal call --format json
-      safecase testing adapt bot.yaml --attacker attacker.yaml --method tap --depth 6 --journal run.journal
+      safecase testing adapt http://127.0.0.1:8000/v1 --canary WOODRUFF-5521 \\
+        --attacker http://127.0.0.1:9000/v1
+      safecase testing adapt bot.yaml --attacker attacker.yaml --goal call
+      safecase testing adapt bot.yaml --attacker attacker.yaml --method tap \\
+        --depth 6 --journal run.journal
     """
     import asyncio
 

@@ -76,10 +76,13 @@ def borrow(
     from safecase.errors import UsageError
     from safecase.export import borrowed as writers
     from safecase.measures.testing.engine.budget import Limits
+    from safecase.readers.text import shown
     from safecase.targets.described import open_described
 
     if program in ("promptfoo", "inspect") and not test:
         raise UsageError(f"{program} needs a test", mend="name it: --test FILE")
+    if test and (program == "promptfoo" or test.endswith(".py")) and not Path(test).is_file():
+        raise UsageError(f"{shown(test)} is no file", mend="correct the path of --test")
     if program in ("garak", "pyrit") and not python:
         raise UsageError(f"{program} is asked in its own environment", mend="name it: --python …/bin/python")
     described_, root = described(target, model)
@@ -125,9 +128,10 @@ async def _garak(
     name: str,
     tell: Callable[[int, int], None],
 ) -> list[Found]:
+    from safecase.cli import console
     from safecase.measures.testing.borrowed.garak import garak
 
-    found, _ = await garak(
+    found, ended = await garak(
         opened,
         python=python,
         probes=only,
@@ -138,6 +142,8 @@ async def _garak(
         name=name,
         tell=tell,
     )
+    if ended.stopped:
+        console.say(f"ended early: {ended.stopped}")
     return found
 
 

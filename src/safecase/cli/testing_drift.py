@@ -64,20 +64,22 @@ def drift(
     Examples:
       safecase testing drift log/ --since 2026-11-20
       safecase testing drift october.jsonl november.jsonl --format json
-      safecase testing drift --target http://127.0.0.1:8000/v1 --record questions.txt --baseline answers.json
-      safecase testing drift --target http://127.0.0.1:8000/v1 --baseline answers.json
+      safecase testing drift --target bot.yaml --record questions.txt \\
+        --baseline answers.json
+      safecase testing drift --target bot.yaml --baseline answers.json
     """
     from safecase.cli import console
     from safecase.errors import UsageError
     from safecase.export import drift as writers
     from safecase.measures.testing.engine.budget import Limits
 
+    width = console.screen().width
     if target is not None and baseline is not None and reference is None:
         limits = Limits(calls=calls, tokens=tokens, seconds=seconds)
         if record is not None:
             return _recorded(target, model, record, baseline, repeats, limits, owned)
         again = _again(target, model, baseline, alpha, limits, owned)
-        console.result(writers.again_json(again) if form == "json" else writers.again_text(again))
+        console.result(writers.again_json(again) if form == "json" else writers.again_text(again, width=width))
         return {"same": 0, "changed": 1, "unknown": 3}[again.verdict]
     if target is not None or baseline is not None or record is not None or reference is None:
         raise UsageError("nothing to compare", mend="give REFERENCE and CURRENT, or --target and --baseline")
@@ -88,7 +90,9 @@ def drift(
 
     parted = since.replace(tzinfo=since.tzinfo or UTC) if since else None
     compared = compare(*windows(reference, current, parted, seed), alpha=alpha, seed=seed)
-    content = writers.compared_json(compared) if form == "json" else writers.compared_text(compared).encode()
+    content = (
+        writers.compared_json(compared) if form == "json" else writers.compared_text(compared, width=width).encode()
+    )
     console.result(content)
     return {"stable": 0, "drifted": 1, "unknown": 3}[compared.verdict]
 

@@ -58,8 +58,9 @@ def calibrate(
 
     \b
     Examples:
-      safecase testing judge calibrate --judge http://127.0.0.1:8000/v1 --labelled replies.jsonl --out card.json
-      safecase testing judge calibrate --judge judge.yaml --labelled a.jsonl --criterion "The reply names a price."
+      safecase testing judge calibrate --judge judge.yaml --labelled a.jsonl
+      safecase testing judge calibrate --judge http://127.0.0.1:8000/v1 \\
+        --labelled a.jsonl --criterion "The reply names a price." --out card.json
     """
     from safecase.cli import console
     from safecase.cli.output import write
@@ -82,7 +83,7 @@ def calibrate(
     )
     if out is not None:
         write(out, writers.card_json(card))
-    console.result(writers.card_json(card) if form == "json" else writers.card_text(card))
+    console.result(writers.card_json(card) if form == "json" else writers.card_text(card, width=console.screen().width))
     if card.unmeasured:
         return 3
     return 0 if card.accuracy.informs else 1
@@ -117,7 +118,8 @@ def rate(
 
     \b
     Examples:
-      safecase testing judge rate --judge judge.yaml --card card.json --replies replies.jsonl --limit 0.05
+      safecase testing judge rate --judge judge.yaml --card card.json \\
+        --replies replies.jsonl --limit 0.05
     """
     from safecase.cli import console
     from safecase.cli.testing_models import ask_model
@@ -136,6 +138,8 @@ def rate(
         owned,
         lambda asked, tell: judging.rate(judging.JudgeModel(asked, known.criterion), examples, known, tell=tell),
     )
-    verdict = found.verdict(limit)
-    console.result(writers.rate_json(found, verdict) if form == "json" else writers.rate_text(found, known, verdict))
+    verdict, width = found.verdict(limit), console.screen().width
+    console.result(
+        writers.rate_json(found, verdict) if form == "json" else writers.rate_text(found, known, verdict, width=width)
+    )
     return {"below": 0, "above": 1, "open": 3}[verdict]

@@ -40,6 +40,8 @@ def materialise(folder: Path, *, hardened: bool, today: date) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.is_file() or target.read_bytes() != content:
                 target.write_bytes(content)
+            if hardened and path.startswith("models/"):
+                target.chmod(0o640)  # nobody else on this machine reads the weights
     except OSError as why:
         raise _unwritable(folder, why) from why
     return folder
