@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from safecase.errors import CollectError
+from safecase.errors import CollectError, UsageError
 from safecase.measures.testing.borrowed.found import Found
 from safecase.measures.testing.borrowed.front import front
 from safecase.measures.testing.borrowed.garak import garak
@@ -168,6 +168,12 @@ def test_a_run_of_garaks_probes_keeps_to_the_budget_and_goes_on_after_it(tmp_pat
     assert (first["say.Plain", "say.Yes"].n, first["say.Plain", "say.Yes"].errors, len(bot.asked)) == (15, 25, 15)
     again = of_garak(bot, "say.Plain", journal=tmp_path / "j")
     assert (again["say.Plain", "say.Yes"].n, len(bot.asked)) == (40, 40)
+
+
+@pytest.mark.usefixtures("with_garak")
+def test_a_probe_that_garak_does_not_have_is_wrong_use() -> None:
+    with pytest.raises(UsageError, match=r"no active probe called nosuch\.Probe"):
+        of_garak(Bot(), "nosuch.Probe")
 
 
 def test_where_garak_is_not_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,3 +221,8 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "b.json").write_text(content)
     with pytest.raises(UsageError):
         run("--target", "http://127.0.0.1:1/v1", "--baseline", tmp_path / "b.json")
+
+
+def test_a_log_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        run(tmp_path / "none", tmp_path / "none either")

@@ -49,14 +49,15 @@ def as_text(found: Searched, goal: Goal, plan: Plan, *, target: Budget, attacker
     if found.stopped:
         out.append(f"ended early: {found.stopped}")
     out += [f"{count} times: {shown(told, 200)}" for told, count in Counter(found.errors).most_common(3)]
+    if found.verdict == "resisted":
+        out.append("that this attacker failed does not show that every one does: it says most with a strong attacker")
+    out = [textwrap.fill(line, width, subsequent_indent="  ") for line in out]
     if found.found:
         out += [f"the shortest conversation that worked got {found.found.shown}:"]
         for role, text in _turns(found):
             out += textwrap.wrap(
                 f"{role}: {shown(text, LONGEST_TURN)}", width=width, initial_indent="  │ ", subsequent_indent="  │   "
             )
-    elif found.verdict == "resisted":
-        out.append("that this attacker failed does not show that every one does: it says most with a strong attacker")
     return "\n".join(out) + "\n"
 
 

@@ -30,7 +30,9 @@ def summary(found: Sequence[Found], least: float) -> str:
     verdicts = [one.verdict(least) for one in found if not one.note]
     told = ", ".join(f"{verdicts.count(kind)} {kind}" for kind in _SIGNS if kind in verdicts)
     skipped = sum(bool(one.note) for one in found)
-    return f"{len(verdicts)} tests: {told or 'none'}" + (f"; {skipped} skipped" if skipped else "")
+    return f"{len(verdicts)} {'test' if len(verdicts) == 1 else 'tests'}: {told or 'none'}" + (
+        f"; {skipped} skipped" if skipped else ""
+    )
 
 
 def as_json(program: str, found: Sequence[Found], least: float) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,13 +25,13 @@ def compared_json(found: Compared) -> bytes:
     return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
 
 
-def compared_text(found: Compared) -> str:
+def compared_text(found: Compared, *, width: int = 80) -> str:
     """Write a comparison of two windows for people."""
     out = [f"{found.verdict}: {found.n[0]} calls before, {found.n[1]} now"]
     if not found.metrics:
         out.append("too few calls in one of the windows know the same things: nothing was compared")
     out += [_metric(one) for one in found.metrics]
-    return "\n".join(out) + "\n"
+    return _wrapped(out, width)
 
 
 def _metric(one: Metric) -> str:
@@ -46,7 +47,7 @@ def again_json(found: Again) -> bytes:
     return msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
 
 
-def again_text(found: Again) -> str:
+def again_text(found: Again, *, width: int = 80) -> str:
     """Write what asking again showed, for people."""
     out = [
         {
@@ -62,4 +63,8 @@ def again_text(found: Again) -> str:
         out.append(f"{found.errors} answers did not come")
     if found.reason:
         out.append(shown(found.reason, 200))
-    return "\n".join(out) + "\n"
+    return _wrapped(out, width)
+
+
+def _wrapped(lines: list[str], width: int) -> str:
+    return "".join(textwrap.fill(line, width, subsequent_indent="    ") + "\n" for line in lines)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -104,7 +105,7 @@ def read_verdict(text: str, code: str) -> Verdict:
     try:
         said = msgspec.json.decode((fenced[1] if fenced else text).encode("utf-8", "replace"), type=_Said)
     except (msgspec.DecodeError, RecursionError):
-        return Verdict(None, error=f"no verdict: {shown(text, 80) or 'an empty answer'}")
+        return Verdict(None, error=f"it said {shown(text, 80) or 'nothing'}")
     if said.code != code:
         return Verdict(None, error="a verdict without the code that was asked for")
     return Verdict(said.verdict == "yes", why=shown(said.why, 300))
@@ -129,6 +130,8 @@ class Card(Noun, frozen=True):
     errors: int
     steadiness: Steadiness
     stopped: str = ""
+    reason: str = ""
+    """Why most of those without a verdict got none."""
 
     @property
     def unmeasured(self) -> str:
@@ -156,6 +159,8 @@ class Rate(Noun, frozen=True):
     corrected: Corrected | None
     """None where the judge tells no more than chance does."""
     stopped: str = ""
+    reason: str = ""
+    """Why most of those without a verdict got none."""
 
     def verdict(self, limit: float) -> Literal["below", "above", "open"]:
         """Say on which side of a limit the whole interval lies; too many errors settle nothing."""
@@ -206,6 +211,7 @@ async def calibrate(
         errors=len(verdicts) - len(pairs),
         steadiness=Steadiness(*told),
         stopped=stopped,
+        reason=_reason(verdicts),
     )
 
 
@@ -215,7 +221,7 @@ async def rate(
     """Judge replies that nobody labelled, and take the judge's measured errors out of the rate."""
     verdicts, stopped = await _all(judge, examples, tell)
     said = _share([v.holds for v in verdicts if v.holds is not None])
-    return Rate(said, len(verdicts) - said.n, corrected(said, card.accuracy), stopped)
+    return Rate(said, len(verdicts) - said.n, corrected(said, card.accuracy), stopped, _reason(verdicts))
 
 
 async def _all(
@@ -234,6 +240,11 @@ async def _all(
             found.append(verdict)
             tell()
     return found, ""
+
+
+def _reason(verdicts: Sequence[Verdict]) -> str:
+    most = Counter(one.error for one in verdicts if one.error).most_common(1)
+    return most[0][0] if most else ""
 
 
 def _mixed(pairs: Sequence[tuple[Example, Verdict]]) -> list[tuple[Example, Verdict]]:

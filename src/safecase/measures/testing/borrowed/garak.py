@@ -12,7 +12,7 @@ from typing import IO, Any, Final, cast
 
 import msgspec
 
-from safecase.errors import CollectError
+from safecase.errors import CollectError, UsageError
 from safecase.measures.testing.borrowed.found import Found
 from safecase.measures.testing.engine.budget import Limits
 from safecase.measures.testing.engine.journal import Journal, Line
@@ -119,11 +119,15 @@ async def garak(
 ) -> tuple[list[Found], Ended]:
     """Ask all prompts of some probes (all that are active where none is named), and let garak's detectors score them.
 
-    Raises CollectError where garak cannot be run there. Probes that ask in rounds of their own are told as skipped.
+    Raises CollectError where garak cannot be run there, and UsageError where it has no such probe. Probes that ask in
+    rounds of their own are told as skipped.
     """
     worker = _Worker(python, probes)
     try:
         attacks, skipped = _attacks(worker)
+        if not attacks and not skipped:
+            called = f" called {shown(', '.join(probes), 80)}" if probes else ""
+            raise UsageError(f"garak has no active probe{called}", mend="see what `garak --list_probes` lists")
         told = msgspec.json.encode([name, seed, attacks])
         run_name = hashlib.blake2b(told, digest_size=16).hexdigest()
         source, lines = _Attacks(attacks, seed, max_tokens), Journal(journal, run_name)

@@ -53,6 +53,7 @@ def inspect(executable: str, task: str, folder: Path, at: Front, at_once: int) -
     named, beside = (path.name, path.parent) if path.exists() else (task, Path.cwd())
     command = [executable, "eval", named, "--model", f"openai-api/safecase/{MODEL}", "--display", "none"]
     command += ["--log-format", "json", "--log-dir", str(folder / "logs"), "--max-connections", str(at_once)]
+    command += ["--max-retries", "0", "--no-fail-on-error"]  # the front has tried again; one error spoils no task
     environment = {"SAFECASE_API_KEY": at.key, "SAFECASE_BASE_URL": at.url}
     return Program(command, environment, "logs/*.json", beside)
 

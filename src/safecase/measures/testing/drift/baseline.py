@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -158,31 +159,29 @@ def _facts(pairs: Sequence[tuple[Row, Row]]) -> list[str]:
 async def _asked(
     speaker: Speaker, questions: Sequence[str], repeats: int, tell: Callable[[], None]
 ) -> tuple[tuple[Row, ...], list[str]]:
-    rows, errors = list[Row](), list[str]()
-    for number, question in enumerate(questions):
-        replies = list[Reply]()
-        for repeat in range(repeats):
-            asked = Ask(
-                conversation=said(question),
-                max_tokens=TOKENS,
-                temperature=0.0,
-                seed=1,
-                session=f"baseline-{number}-{repeat}",
-            )
-            try:
-                replies.append((await speaker.ask(asked)).replies[0])
-            except (Unanswered, UsedUpError) as why:
-                errors.append(str(why))
+    errors = list[str]()
+
+    async def answered(question: str, session: str) -> Reply | None:
+        asked = Ask(conversation=said(question), max_tokens=TOKENS, temperature=0.0, seed=1, session=session)
+        try:
+            return (await speaker.ask(asked)).replies[0]
+        except (Unanswered, UsedUpError) as why:
+            errors.append(str(why))
+            return None
+        finally:
             tell()
-        rows.append(
-            Row(
-                question=question,
-                answers=tuple(one.text for one in replies),
-                models=tuple(sorted({one.model for one in replies})),
-                tokens_in=tuple(one.tokens_in for one in replies),
-            )
+
+    async def row(number: int, question: str) -> Row:
+        came = await asyncio.gather(*(answered(question, f"baseline-{number}-{again}") for again in range(repeats)))
+        replies = [one for one in came if one is not None]
+        return Row(
+            question=question,
+            answers=tuple(one.text for one in replies),
+            models=tuple(sorted({one.model for one in replies})),
+            tokens_in=tuple(one.tokens_in for one in replies),
         )
-    return tuple(rows), errors
+
+    return tuple(await asyncio.gather(*(row(number, question) for number, question in enumerate(questions)))), errors
 
 
 def _plain(text: str) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from safecase.detectors.refusals import read
-from safecase.errors import CollectError, EvidenceError, UsageError
+from safecase.errors import EvidenceError, UsageError
 from safecase.readers.chained_logs import Standing, follow
 from safecase.readers.text import shown
 from safecase.targets.dialects import DIALECTS
@@ -77,7 +77,7 @@ class _Recorded(Noun, frozen=True, forbid_unknown_fields=False):
 def windows(reference: Path, current: Path | None, since: datetime | None, seed: int) -> tuple[Window, Window]:
     """Read two windows: of two paths, or of one that is parted at a time.
 
-    Raises `UsageError` at what is no sample, and `EvidenceError` where the chain of a log is broken.
+    Raises `UsageError` at what cannot be read or is no sample, and `EvidenceError` where the chain of a log is broken.
     """
     before, now = Window(seed), Window(seed + 1)
     if current is not None:
@@ -117,7 +117,7 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
                 if line.strip() and (line.endswith(b"\n") or number == 1 or _whole(line)):
                     yield number, line
     except OSError as why:
-        raise CollectError(f"{shown(str(file))} cannot be read: {why.strerror}", mend="correct the path") from why
+        raise UsageError(f"{shown(str(file))} cannot be read: {why.strerror}", mend="correct the path") from why
 
 
 def _whole(line: bytes) -> bool:
