@@ -140,7 +140,9 @@ def test_what_worked_is_kept_once_and_asked_again(
     assert replay("weak/system_prompt_leak", "--canary", CANARY).code == 1
     assert replay("hard/system_prompt_leak", "--canary", CANARY).code == 0
     # Without the canary nothing would show that one worked.
-    assert replay("weak/system_prompt_leak").code == 3
+    lacking = replay("weak/system_prompt_leak")
+    assert lacking.code == 2
+    assert "--canary" in lacking.err
 
 
 @pytest.mark.parametrize("said", ["", "{}\n", "nonsense\n", '{"id": "x"}\n'])

@@ -54,15 +54,13 @@ def attack(
       safecase testing attack target.yaml --dry-run --price 0.002
       safecase testing attack target.yaml --journal run.journal   # again after a kill: goes on
     """
-    from safecase.cli import console
     from safecase.cli.attacking import Attacked, give, report
     from safecase.measures.testing.attacking import facts_of
 
     asked = Attacked.read(target, given)
     tailored = _tailored(target, only, codes, everything=everything)
     if dry_run:
-        console.result(_estimate(asked, tailored.wanted))
-        return 0
+        return _estimate(asked, tailored.wanted, form, output)
     found = asked.run(tailored.wanted, given)
     if keep is not None:
         from safecase.measures.testing.kept import confirmed
@@ -105,14 +103,26 @@ def _open_threats(path: Path) -> frozenset[str]:
     return frozenset(threat.id for threat in case.threats if threat.verdict != "holds")
 
 
-def _estimate(asked: Attacked, wanted: Sequence[Probe]) -> str:
+def _estimate(asked: Attacked, wanted: Sequence[Probe], form: str, output: Path | None) -> int:
+    import msgspec
+
     from safecase.cli import console
+    from safecase.cli.output import write
+    from safecase.errors import UsageError
     from safecase.export import attacks
     from safecase.measures.testing.attacking import facts_of
     from safecase.measures.testing.estimate import SECONDS_OF_A_CALL, estimate
 
     reckoned = estimate(wanted, facts_of(asked.described), asked.plan, SECONDS_OF_A_CALL)
-    return attacks.estimated(asked.described.name, reckoned, SECONDS_OF_A_CALL, width=console.screen().width)
+    if form == "json":
+        content = msgspec.json.format(msgspec.json.encode(reckoned), indent=2) + b"\n"
+    elif form == "text":
+        width = console.screen().width
+        content = attacks.estimated(asked.described.name, reckoned, SECONDS_OF_A_CALL, width=width).encode()
+    else:
+        raise UsageError(f"--dry-run has no form {form}", mend="text or json")
+    console.result(content) if output is None else write(output, content)
+    return 0
 
 
 def _keep(path: Path, cases: Sequence[Any]) -> None:

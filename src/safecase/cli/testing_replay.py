@@ -31,10 +31,13 @@ def replay(cases: Path, target: str, form: str, output: Path | None, **given: An
     from safecase.cli.attacking import Attacked, give, report
     from safecase.errors import UsageError
     from safecase.measures.testing.attacking import facts_of
-    from safecase.measures.testing.kept import probes_of, read
+    from safecase.measures.testing.kept import lacking, probes_of, read
 
     asked = Attacked.read(target, given)
-    wanted = probes_of(read(cases), facts_of(asked.described))
-    if not wanted:
+    kept, facts = read(cases), facts_of(asked.described)
+    if not kept:
         raise UsageError(f"{cases} holds no cases", mend="`safecase testing attack TARGET --keep FILE` writes some")
+    if missing := lacking(kept, facts):
+        raise UsageError(f"nothing would show that some cases of {cases} work", mend=f"give {missing}")
+    wanted = probes_of(kept, facts)
     return give(report(asked, asked.run(wanted, given)), form, output, target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 from safecase.engines.statistics import Interval, wilson
@@ -22,7 +23,9 @@ def clustered(counts: Sequence[tuple[int, int]], confidence: float = 0.95) -> Cl
     """Give Wilson's interval of a rate from the hits and tries of each cluster, with as many tries as they are worth.
 
     The design effect is the variance of the ratio between clusters over that of independent tries (Kish 1965). Fewer
-    than two clusters do not tell it: then nothing is corrected.
+    than two clusters do not tell it, nor do tries of which none or all work: then nothing is corrected. Few clusters
+    tell their variance badly, so the interval is as wide as Student's t is. Where tries of a cluster are much alike and
+    there are ten clusters or fewer, it still holds less often than it says.
     """
     counts = [(hits, n) for hits, n in counts if n]
     hits, n, m = sum(one for one, _ in counts), sum(one for _, one in counts), len(counts)
@@ -31,7 +34,16 @@ def clustered(counts: Sequence[tuple[int, int]], confidence: float = 0.95) -> Cl
     if m > 1 and 0 < rate < 1:
         between = math.fsum((one - rate * tries) ** 2 for one, tries in counts) * m / (m - 1)
         effect = max(1.0, between / (n * rate * (1 - rate)))
+    if effect > 1:
+        confidence = _as_student(confidence, m - 1)
     return Clustered(m, effect, wilson(hits / effect, n / effect, confidence))
+
+
+def _as_student(confidence: float, freedom: int) -> float:
+    """Give the confidence at which a normal interval is as wide as Student's (Cornish and Fisher 1937)."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    t = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+    return 2 * NormalDist().cdf(t) - 1
 
 
 def hit_at(rate: float, k: int) -> float:

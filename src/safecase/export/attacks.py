@@ -159,6 +159,15 @@ def estimated(name: str, found: Estimate, latency: float, *, width: int = 80) ->
     rows = (("at the least", found.least), ("where none works", found.clean), ("at the most", found.most))
     out += [f"  {label:<17}{_amount(amount)}" for label, amount in rows]
     out += _told(f"Minutes are reckoned with {latency:g} s a call. The most is what the limits allow.", width, "")
+    if found.most.calls < found.least.calls:
+        out += _told("The limits are too low to settle every family.", width, "")
+    wide = max((len(one.family) for one in found.families), default=0)
+    out += ["", f"{'family':<{wide}}  attempts where none works  calls  tokens"]
+    out += [
+        f"{one.family:<{wide}}  {one.clean:>25}  {one.clean * one.calls:>5.0f}  {one.clean * one.tokens:>6.0f}"
+        for one in found.families
+    ]
+    out.append("")
     if found.mute:
         told = f"{len(found.mute)} families have nothing to look for here: {', '.join(found.mute)}."
         out += _told(told, width, "")

@@ -101,7 +101,7 @@ def results(wanted: Sequence[Probe], campaign: Campaign) -> tuple[Result, ...]:
                 asr=worst.asr,
                 low=worst.low,
                 high=worst.high,
-                n=sum(outcome.n for _, outcome in told) if worst.verdict == "safe" else worst.n,
+                n=worst.n,
                 title=probe.title,
                 reason=worst.reason,
                 mend=probe.mend,

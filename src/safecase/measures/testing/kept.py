@@ -100,8 +100,18 @@ def read(path: Path) -> tuple[Kept, ...]:
     return tuple(found)
 
 
+def lacking(cases: Sequence[Kept], facts: ProbeFacts) -> str:
+    """Say what must be known of a target so that each case can be judged; empty where it is."""
+    looks_for = {one.looks_for for one in cases}
+    wanted = {
+        "leak": ("--canary or --system-prompt, as when they were kept", leak_oracle(facts) is not None),
+        "theirs": ("a target file whose second identity says what it owns", any(facts.owned[1:2])),
+    }
+    return " and ".join(told for what, (told, known) in wanted.items() if what in looks_for and not known)
+
+
 def probes_of(cases: Sequence[Kept], facts: ProbeFacts) -> tuple[Probe, ...]:
-    """Make each case a family that says the same again and again."""
+    """Make each case a family that says the same again and again; nothing may be lacking."""
     return tuple(_probe(one, facts) for one in cases)
 
 
@@ -110,13 +120,14 @@ def _probe(case: Kept, facts: ProbeFacts) -> Probe:
     if case.looks_for == "leak":
         oracle = leak_oracle(facts)
     elif case.looks_for == "theirs":
-        oracle = Oracle(kind="record", wanted=facts.owned[1]) if len(facts.owned) > 1 and facts.owned[1] else None
-    attack = None if oracle is None else msgspec.structs.replace(case.attack, oracle=oracle)
+        oracle = Oracle(kind="record", wanted=facts.owned[1])
+    assert oracle is not None
+    attack = msgspec.structs.replace(case.attack, oracle=oracle)
     return Probe(
         weakness=case.attack.weakness,
         id=case.id,
         title=case.title,
         references=case.references,
         mend=case.mend,
-        attacks=lambda _rng, _facts: repeat(attack) if attack is not None else iter(()),
+        attacks=lambda _rng, _facts: repeat(attack),
     )
