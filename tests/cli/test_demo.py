@@ -52,6 +52,13 @@ def test_the_demo_shows_a_failing_case_and_the_mended_one(
     assert str(tmp_path) not in running(), "the bot's command line names its folder: it is gone"
 
 
+def test_what_the_first_look_leaves_out_are_checks_that_there_are() -> None:
+    from safecase.checks import load
+    from safecase.cli.demonstration import FIRST, LONG
+
+    assert {FIRST, *LONG} <= set(load())
+
+
 @pytest.mark.slow
 def test_a_folder_of_somebody_else_is_not_touched(
     tmp_path: Path, safecase: Call, monkeypatch: pytest.MonkeyPatch

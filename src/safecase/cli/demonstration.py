@@ -14,6 +14,8 @@ from safecase.export.compare import compared
 from safecase.service import read
 from safecase.vocabulary import Case
 
+FIRST = "redteam.leak"
+"""Asked before all others: whether the secret comes out is what people want to see first."""
 LONG = frozenset({
     "agent.limits", "endpoint.extract", "eval.leak", "eval.robust", "memory.probe", "rag.sanitize", "redteam.indirect",
     "redteam.safety", "sandbox.probe",
@@ -31,9 +33,10 @@ def show(folder: Path, *, hardened: bool, thorough: bool, offline: bool) -> None
     )
     with Stage(service, offline=offline, say=console.say) as stage:
         os.environ.update(stage.environment)
-        scope = () if thorough else tuple(sorted(set(load()) - LONG))
-        prepared = prepare(read.read(read.find(service)), Wishes(again=True, only=scope))
-        assessing.run_shown(prepared)
+        rest = set(load()) - {FIRST} - (set() if thorough else LONG)
+        for scope in ((FIRST,), tuple(sorted(rest))):
+            prepared = prepare(read.read(read.find(service)), Wishes(again=True, only=scope))
+            assessing.run_shown(prepared)
         left = f"{len(LONG)} checks that ask the model long were left out; `safecase demo --thorough` runs them."
         case = conclude(prepared, notes=(*stage.notes, *(() if thorough else (left,))))
     page = folder / ("case-hardened.html" if hardened else "case.html")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +18,6 @@ from safecase.vocabulary import Noun
 MOST_PROMPT = 20_000
 PASSED_ON = ("max_tokens", "temperature", "top_p", "seed", "stop")
 """What of a client's request reaches the model as it is."""
-
-_HELLO = re.compile(r"(?:hello|hi|hey|good (?:morning|day|afternoon|evening))(?: there)?[.!,]*", re.IGNORECASE)
 
 Ask = Callable[[dict[str, Any]], tuple[str, str]]
 """A request to the model; gives the model's name and its text."""
@@ -47,8 +44,8 @@ class Settings(Noun, frozen=True):
     least_covered: float = 0.4
     """How much of a question a document must speak of to be fitting."""
     refusal: str = "I can only help with questions about our shop."
-    greeting: str = ""
-    """What it says to who says no more than hello."""
+    introduction: str = ""
+    """Stands under the first answer of a conversation: it tells who answers."""
 
 
 class Answer(Noun, frozen=True):
@@ -70,6 +67,12 @@ class Bot:
 
     def answer(self, messages: list[dict[str, str]], request: Mapping[str, Any]) -> Answer:
         """Answer the last thing that the customer said; raises RequestError."""
+        said = self._answer(messages, request)
+        if not self.settings.introduction or any(message["role"] == "assistant" for message in messages):
+            return said
+        return Answer(model=said.model, text=f"{said.text}\n\n{self.settings.introduction}")
+
+    def _answer(self, messages: list[dict[str, str]], request: Mapping[str, Any]) -> Answer:
         wanted = self.settings
         question = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
         if not question.strip():
@@ -79,8 +82,6 @@ class Bot:
         if self._staff_code and _is_among(self._staff_code, question):
             # The code is compared here and stands in no prompt: what the model does not know it cannot tell.
             return self._own("Your staff discount is noted for this booking.")
-        if wanted.greeting and _HELLO.fullmatch(question.strip()):
-            return self._own(wanted.greeting)
         if wanted.refuse_instructions and reads_as_instruction(question):
             return self._own(wanted.refusal)
         hits = self._library.find(question, wanted.passages)
