@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import runpy
 import shutil
 import signal
 import socket
@@ -31,26 +32,40 @@ BINARY = shutil.which("valkey-server") or shutil.which("redis-server")
 pytestmark = pytest.mark.skipif(BINARY is None, reason="no valkey-server or redis-server is installed")
 PASSWORD = "the-password-of-the-test"
 SECRET = b"Qm7v-Zk2pX9tYw4rLb8nHc3sGd6fJa1uEo5i"
+CERTIFICATES = Path(__file__).parents[1] / "checks" / "tls.probe" / "pass" / "serve.py"
 DAILY = Quota("ada requests", 1000, "day")
 
 
 class Server:
     """A server with an append-only file, which can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tls: bool = False) -> None:
         self.folder = folder
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.url = f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
+        self.bare = f"{'rediss' if tls else 'redis'}://:{PASSWORD}@127.0.0.1:{self.port}/0"
+        self.url = self.bare
+        self._ports = ["--port", str(self.port)]
+        if tls:
+            authority, own = runpy.run_path(str(CERTIFICATES))["certificates"](folder, 30)
+            self.url += f"?ssl_ca_certs={authority}"
+            self._ports = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+            self._ports += [
+                "--tls-cert-file",
+                str(own),
+                "--tls-key-file",
+                str(own),
+                "--tls-ca-cert-file",
+                str(authority),
+            ]
         self.start()
 
     def start(self) -> None:
         assert BINARY is not None
-        said = f"--port {self.port} --bind 127.0.0.1 --requirepass {PASSWORD} --save --appendonly yes"
-        self._process = subprocess.Popen(
-            [BINARY, *said.split(" "), "--dir", str(self.folder)], stdout=subprocess.DEVNULL
-        )
+        said = f"--bind 127.0.0.1 --requirepass {PASSWORD} --save --appendonly yes"
+        command = [BINARY, *self._ports, *said.split(" "), "--dir", str(self.folder)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         until = time.monotonic() + 10
         while time.monotonic() < until:
             try:
@@ -81,6 +96,20 @@ def ledger(server: Server) -> Iterator[RedisLedger]:
     opened = RedisLedger(server.url)
     yield opened
     opened.close()
+
+
+def test_a_server_is_reached_by_tls_and_one_of_an_unknown_authority_is_not(tmp_path: Path) -> None:
+    server = Server(tmp_path, tls=True)
+    try:
+        ledger, stranger = RedisLedger(server.url), RedisLedger(server.bare)
+        assert ledger.lease(DAILY, 1).units >= 1
+        assert ledger.doubts() == ()
+        with pytest.raises(LedgerDown):
+            stranger.lease(DAILY, 1)
+        ledger.close()
+        stranger.close()
+    finally:
+        server.kill()
 
 
 def _spend(url: str, quota: Quota, tries: int, done: multiprocessing.Queue[int], *, die: bool = False) -> None:
