@@ -153,6 +153,20 @@ def test_a_wrong_file_of_cases_is_refused(bots: str, safecase: Callable[..., Ran
     assert "kept.jsonl" in ran.err
 
 
+def test_what_could_not_be_looked_for_is_told_and_never_a_pass(bots: str, safecase: Callable[..., Ran]) -> None:
+    url = f"{bots}/weak/system_prompt_leak/v1"
+    named = ("--only", "system_prompt_leak", "--only", "prompt_injection.override")
+    ran = safecase("testing", "attack", url, *named)
+    assert ran.code == 3
+    assert "Nothing could be looked for: system_prompt_leak" in ran.out
+    safecase("testing", "attack", url, *named, "--format", "junit", "-o", "junit")
+    assert ET.parse("junit").getroot().attrib["errors"] == "1"
+    few = safecase("testing", "attack", url, "--canary", CANARY, "--calls", "5", "--format", "json")
+    assert few.code in (1, 3)
+    verdicts = {row["weakness"]: row["verdict"] for row in json.loads(few.out)["results"]}
+    assert verdicts["encoding_bypass"] == "inconclusive"
+
+
 def test_a_dry_run_asks_nothing_and_tells_the_cost(safecase: Callable[..., Ran]) -> None:
     ran = safecase("testing", "attack", "http://127.0.0.1:9/v1", "--dry-run", "--price", "0.002")
     assert ran.code == 0

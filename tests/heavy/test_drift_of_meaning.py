@@ -19,7 +19,7 @@ BANK = ("the loan", "the account", "the savings", "the interest", "the branch", 
 def window(seed: int, about: tuple[str, ...]) -> Window:
     rng, found = random.Random(seed), Window(seed)
     ways = ("You will find {} on our site.", "Ask the staff about {}.", "We tell you more about {} on Monday.")
-    for _ in range(60):
+    for _ in range(150):
         found.add(Sample(numbers={}, words={}, text=rng.choice(ways).format(rng.choice(about))))
     return found
 

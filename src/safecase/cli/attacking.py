@@ -138,7 +138,9 @@ class Attacked(NamedTuple):
             )
 
 
-def report(asked: Attacked, found: tuple[Campaign, tuple[Result, ...]], left_out: Sequence[LeftOut] = ()) -> Report:
+def report(
+    asked: Attacked, found: tuple[Campaign, tuple[Result, ...]], left_out: Sequence[LeftOut] = (), *, named: bool
+) -> Report:
     """Put results together, under what somebody answers for."""
     from safecase.measures.testing.reckoned import reckon
 
@@ -149,6 +151,7 @@ def report(asked: Attacked, found: tuple[Campaign, tuple[Result, ...]], left_out
         remembered=asked.remembered,
         today=asked.today,
         left_out=left_out,
+        named=named,
     )
 
 

@@ -66,7 +66,7 @@ def attack(
         from safecase.measures.testing.kept import confirmed
 
         _keep(keep, tuple(confirmed(found[1], facts_of(asked.described))))
-    return give(report(asked, found, tailored.left_out), form, output, target)
+    return give(report(asked, found, tailored.left_out, named=bool(only)), form, output, target)
 
 
 def _tailored(target: str, only: Sequence[str], codes: Sequence[str], *, everything: bool) -> Tailored:

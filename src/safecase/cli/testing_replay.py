@@ -40,4 +40,4 @@ def replay(cases: Path, target: str, form: str, output: Path | None, **given: An
     if missing := lacking(kept, facts):
         raise UsageError(f"nothing would show that some cases of {cases} work", mend=f"give {missing}")
     wanted = probes_of(kept, facts)
-    return give(report(asked, asked.run(wanted, given)), form, output, target)
+    return give(report(asked, asked.run(wanted, given), named=True), form, output, target)

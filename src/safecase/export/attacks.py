@@ -22,7 +22,10 @@ _SIGNS: Final = {"vulnerable": "✗", "error": "!", "inconclusive": "?", "safe":
 
 def exit_code(found: Report) -> int:
     """Give 1 where something broke that nobody answers for, 3 where something is open, else 0."""
-    return code_of([row.result for row in found.results if row.counts]) if found.results else 3
+    if not found.results:
+        return 3
+    code = code_of([row.result for row in found.results if row.counts])
+    return 3 if not code and found.named and found.unasked else code
 
 
 def code_of(results: Sequence[Result]) -> int:
@@ -48,6 +51,7 @@ def as_json(found: Report) -> bytes:
         "seed": found.seed,
         "calls": found.calls,
         "results": [_row(row) for row in found.results],
+        "unasked": found.unasked,
         "left_out": found.left_out,
         "expired": found.expired,
     }
@@ -142,6 +146,9 @@ def answers(row: Reckoned) -> list[str]:
 
 def _rest(found: Report, width: int) -> list[str]:
     out: list[str] = []
+    if found.unasked:
+        told = f"Nothing could be looked for: {', '.join(found.unasked)}. What they need is not known of the target"
+        out += _told(f"{told} (canary, system prompt, identities, tools, golden cases …).", width, "")
     for one in found.expired:
         out += _told(f"{one.fingerprint} counts again: {one.owner} answered for it until {one.expires}", width, "")
     if any(row.fingerprints and row.counts for row in found.results):
@@ -210,8 +217,8 @@ def _exchange(line: dict[str, Any] | None, width: int) -> list[str]:
 def example(one: Result) -> dict[str, Any] | None:
     """Give the shortest exchange in which an attack worked; None where none did."""
     lines: list[dict[str, Any]] = []
-    for outcome in one.families:
-        if outcome.verdict == one.verdict == "vulnerable":
+    for outcome in one.families:  # the one that speaks for it
+        if outcome.verdict == one.verdict == "vulnerable" and outcome.reason == one.reason:
             lines += [msgspec.json.decode(line) for line in outcome.transcript.splitlines() if b'"hit":"' in line]
     hits = [line for line in lines if line.get("hit")]
     return min(hits, key=lambda line: len(str(line["messages"])) + len(str(line.get("reply"))), default=None)

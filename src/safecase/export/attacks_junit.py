@@ -17,12 +17,20 @@ _TAGS: Final = {"vulnerable": "failure", "inconclusive": "error", "error": "erro
 
 def render(found: Report) -> bytes:
     """Write one suite."""
-    tags = [_tag(row) for row in found.results]
+    unasked = "error" if found.named or not found.results else "skipped"
+    tags = [*(_tag(row) for row in found.results), *(unasked for _ in found.unasked)]
     counts = f'tests="{len(tags)}" failures="{tags.count("failure")}" errors="{tags.count("error")}"'
     name = _line(f"attacks on {found.target}")
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="{name}" {counts}>']
-    lines += [f'  <testsuite name="{name}" {counts} skipped="0">', *map(_test, found.results), "  </testsuite>"]
+    lines += [f'  <testsuite name="{name}" {counts} skipped="{tags.count("skipped")}">', *map(_test, found.results)]
+    lines += [*(_unasked(one, unasked) for one in found.unasked), "  </testsuite>"]
     return "\n".join([*lines, "</testsuites>"]).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _unasked(weakness: str, tag: str) -> str:
+    head = f'    <testcase name="{_line(weakness)}" classname="safecase.attacks"'
+    told = "nothing could be looked for: what it needs is not known of the target"
+    return f'{head}>\n      <{tag} message="{told}"/>\n    </testcase>'
 
 
 def _tag(row: Reckoned) -> str:

@@ -86,11 +86,11 @@ async def attack_described(
 
 
 def results(wanted: Sequence[Probe], campaign: Campaign) -> tuple[Result, ...]:
-    """Put the families of each weakness together. One that had nothing to look for says nothing."""
+    """Put the families of each weakness together. One that had nothing to look for says nothing (see `unasked`)."""
     pairs = sorted(zip(wanted, campaign.outcomes, strict=True), key=lambda pair: pair[0].weakness)
     found: list[Result] = []
     for weakness, group in groupby(pairs, key=lambda pair: pair[0].weakness):
-        told = [pair for pair in group if pair[1].n or pair[1].errors]
+        told = [pair for pair in group if _looked(pair[1])]
         if not told:
             continue
         probe, worst = min(told, key=lambda pair: (_WORST.index(pair[1].verdict), -pair[1].low, -pair[1].high))
@@ -110,3 +110,14 @@ def results(wanted: Sequence[Probe], campaign: Campaign) -> tuple[Result, ...]:
             )
         )
     return tuple(sorted(found, key=lambda one: (_WORST.index(one.verdict), one.weakness)))
+
+
+def unasked(campaign: Campaign) -> tuple[str, ...]:
+    """Give the weaknesses for which no family had anything to look for: what they need is not known of the target."""
+    asked = {outcome.weakness for outcome in campaign.outcomes if _looked(outcome)}
+    return tuple(sorted({outcome.weakness for outcome in campaign.outcomes} - asked))
+
+
+def _looked(outcome: Outcome) -> bool:
+    """Say whether a family was asked, or would have been with more calls."""
+    return bool(outcome.n or outcome.errors or outcome.missing)

@@ -124,8 +124,7 @@ def _probe(case: Kept, facts: ProbeFacts) -> Probe:
     assert oracle is not None
     attack = msgspec.structs.replace(case.attack, oracle=oracle)
     return Probe(
-        weakness=case.attack.weakness,
-        id=case.id,
+        weakness=case.id,  # each case is a result of its own
         title=case.title,
         references=case.references,
         mend=case.mend,

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from safecase.engines.paired import holm
 from safecase.engines.repeated import Clustered, clustered, hit_at, p_when_stopped
-from safecase.measures.testing.attacking import Result
+from safecase.measures.testing.attacking import Result, unasked
 from safecase.measures.testing.campaign import Campaign, Outcome, Plan, read_lines
 from safecase.measures.testing.remembered import Remembered, expired, fingerprint
 from safecase.measures.testing.tailoring import LeftOut
@@ -70,6 +70,10 @@ class Report(Noun, frozen=True):
     left_out: tuple[LeftOut, ...] = ()
     expired: tuple[Remembered, ...] = ()
     """What was remembered, and counts again."""
+    unasked: tuple[str, ...] = ()
+    """Weaknesses for which nothing could be looked for."""
+    named: bool = False
+    """Somebody asked for these weaknesses and no others: one that is unasked leaves the answer open."""
 
 
 def reckon(
@@ -81,6 +85,7 @@ def reckon(
     remembered: Sequence[Remembered] = (),
     today: date,
     left_out: Sequence[LeftOut] = (),
+    named: bool = False,
 ) -> Report:
     """Put results together, under what is remembered of them."""
     ps = [_p(one, plan) for one in results]
@@ -97,6 +102,8 @@ def reckon(
         results=tuple(sorted(rows, key=lambda row: not row.counts)),
         left_out=tuple(left_out),
         expired=expired(remembered, today),
+        unasked=unasked(campaign),
+        named=named,
     )
 
 
