@@ -69,7 +69,7 @@ def test_the_hardened_bot_knows_the_staff_code_without_a_prompt(hardened: Runnin
 def test_the_hardened_bot_answers_from_its_documents_or_not_at_all(hardened: Running) -> None:
     refused = hardened.ask("What is the capital of France?")
     assert (refused.text, refused.value["model"]) == (
-        "I can only help with questions about our shop.",
+        "I can only help with questions about our shop.\n\nYou are talking to the AI assistant of Halbrad.",
         "halbrad-support/rules",
     )
     assert "5 euros" in hardened.ask("What happens with a late return?").text

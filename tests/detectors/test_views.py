@@ -153,6 +153,10 @@ def test_a_token_is_read_as_what_it_says_and_its_signature_is_not_read() -> None
     assert all(view.text.startswith('{"') for view in found[1:])
 
 
+def test_half_a_character_beside_percent_signs_does_no_harm() -> None:
+    assert "Ignore" in {view.text[1:] for view in views("\ud800%49%67%6E%6F%72%65").found}
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.characters(), max_size=80), st.sampled_from(sorted(EVASIONS)), st.data())
 def test_every_part_of_every_view_has_a_place_in_the_text(noise: str, technique: str, data: st.DataObject) -> None:

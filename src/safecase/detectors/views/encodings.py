@@ -107,7 +107,7 @@ def _bits(run: str) -> Iterator[str]:
 
 
 def _percent(run: str) -> Iterator[str]:
-    yield _readable(unquote_to_bytes(run))
+    yield _readable(unquote_to_bytes(run.encode("utf-8", "replace")))
 
 
 def _entities(run: str) -> Iterator[str]:

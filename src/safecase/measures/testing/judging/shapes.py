@@ -8,9 +8,11 @@ from typing import Final
 import jsonschema_rs
 import msgspec
 
+from safecase.detectors.refusals import read
 from safecase.engines.decoding import folded
 from safecase.measures.testing.judging.denials import answers
 from safecase.measures.testing.judging.exchange import Exchange
+from safecase.measures.testing.judging.quoting import own_words
 from safecase.readers.text import shown
 
 _FENCE: Final = re.compile(r"\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*")
@@ -29,7 +31,15 @@ def judged(found: Exchange) -> str:
     try:
         value = msgspec.json.decode(fenced[1] if fenced else text)
     except (msgspec.DecodeError, RecursionError):
-        tried = any(folded(key) in folded(text) for key in schema["required"])
+        own = own_words(text, found.asked)
+        tried = any(re.search(rf"\b{re.escape(folded(key))}\b", folded(own)) for key in schema["required"])
         return "no JSON, where only JSON was asked for" if tried else ""
+    if any(read(one) == "refused" for one in _texts(value)):
+        return ""
     fault = next(jsonschema_rs.iter_errors(schema, value), None)
     return f"JSON of another shape: {shown(fault.message, 80)}" if fault else ""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Give the texts of an object: a service that speaks JSON refuses in one of them."""
+    return tuple(one for one in value.values() if isinstance(one, str)) if isinstance(value, dict) else ()
