@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 compile=(.tools/bin/uv pip compile -q --universal --generate-hashes --no-annotate --no-emit-index-url
   --custom-compile-command 'make lock' --python-version 3.11)
-"${compile[@]}" --extra demo --extra firewall --extra gateway --extra otel --extra redis --extra sigstore --group dev --group model pyproject.toml -o requirements/dev.txt "$@"
+"${compile[@]}" --extra demo --extra firewall --extra gateway --extra otel --extra redis --extra risk --extra sigstore --group dev --group model pyproject.toml -o requirements/dev.txt "$@"
 "${compile[@]}" --extra guard-ml --extra ray --extra train --extra train-neural pyproject.toml -o requirements/train.txt "$@"
 echo 'uv==0.13.9' | "${compile[@]}" - -o requirements/uv.txt
 if grep -nE '://|^-|file:' requirements/{dev,train,uv}.txt; then
