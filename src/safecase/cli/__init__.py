@@ -26,6 +26,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "export": ("export:export", "Write the case as HTML, JSON or text."),
     "attest": ("attest:attest", "Write a person's attestation for a control."),
     "baseline": ("baseline:baseline", "Note today's gaps, so that only new ones block."),
+    "threats": ("threats:threats", "What can go wrong, what it would cost; using AI or not."),
     "gateway": ("gateway:gateway", "Stand before models: keys, limits, guards both ways, a log."),
     "protect": ("protect:protect", "Score texts for attacks; calibrate, explain, train, replay."),
     "testing": ("testing:testing", "Attack a service, and prove the business process."),
