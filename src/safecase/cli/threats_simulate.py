@@ -110,10 +110,18 @@ def _text(told: dict[str, Any], currency: str, unicode: bool) -> str:
     ]
     if told["exceed"]:
         lines += ["", "chance of more than"]
-        rows = [(x, p) for x, p in told["exceed"].items() if 0.0005 <= p <= 0.9995] or list(told["exceed"].items())
+        every = list(told["exceed"].items())
+        # Below the least loss the chance is always the same: one line of these is enough.
+        rows = [
+            (x, p) for at, (x, p) in enumerate(every) if p >= 0.0005 and (at + 1 == len(every) or p != every[at + 1][1])
+        ]
+        rows = rows or every
         widest = max(len(money(float(x), currency)) for x, _ in rows)
         block = "█" if unicode else "#"
-        lines += [f"  {money(float(x), currency):>{widest}}  {p:>6.1%} {block * round(30 * p)}" for x, p in rows[-18:]]
+        lines += [
+            f"  {money(float(x), currency):>{widest}}  {p:>6.1%} {block * round(30 * p)}".rstrip()
+            for x, p in rows[-18:]
+        ]
     if told.get("scenarios"):
         lines += ["", "scenario: mean of a year, share of the variance"]
         portions = told.get("sobol_first", {})
