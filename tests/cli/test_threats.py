@@ -139,6 +139,18 @@ def test_editions_follow_the_map_in_one_step(safecase: Callable[..., Ran]) -> No
     assert safecase("threats", "editions", "LLM99:2025").code == 2
 
 
+def test_paths_and_what_closes_them(chat: Path, safecase: Callable[..., Ran]) -> None:
+    told = json.loads(safecase("threats", "paths", "--format", "json").out)
+    assert "source web>out by html" in {row["id"] for row in told["paths"]}
+    assert told["proven"]
+    assert all(set(row["cuts"]) & set(told["fewest_cuts"]) for row in told["paths"])
+    text = safecase("threats", "paths").out
+    assert "no smaller set does" in text
+    assert max(map(len, text.splitlines())) <= 80
+    (chat / "safecase.yaml").write_text(CHAT.replace("{to: html}", "{to: human}"))
+    assert safecase("threats", "paths", "--format", "mermaid").out.startswith("flowchart LR")
+
+
 def test_simulate_a_model(chat: Path, safecase: Callable[..., Ran]) -> None:
     pytest.importorskip("numpy", reason="the extra `risk` is not installed")
     (chat / "m.yaml").write_text("lef: {poisson: 0.1}\nlm: 1000000\nexceed: [100000]\n")
