@@ -151,6 +151,27 @@ def test_paths_and_what_closes_them(chat: Path, safecase: Callable[..., Ran]) ->
     assert safecase("threats", "paths", "--format", "mermaid").out.startswith("flowchart LR")
 
 
+def test_diagram_for_a_readme_and_for_other_programs(chat: Path, safecase: Callable[..., Ran]) -> None:
+    hostile = CHAT.replace("{id: helpdesk,", """{id: helpdesk, name: 'a"] --> b; click n0 "x" <b>',""")
+    (chat / "safecase.yaml").write_text(hostile)
+    lines = safecase("threats", "diagram").out.splitlines()
+    assert lines[0] == "flowchart LR"
+    named = next(line for line in lines if "click" in line)
+    assert named.count('"') == 2
+    assert "<" not in named
+    assert sum(line.strip() == "end" for line in lines) == sum("subgraph" in line for line in lines)
+    assert any("-.->" in line for line in lines)
+    told = json.loads(safecase("threats", "diagram", "--format", "otm").out)
+    assert told["otmVersion"] == "0.2.0"
+    zones = {zone["id"] for zone in told["trustZones"]}
+    parts = {part["id"]: part for part in told["components"]}
+    assert {part["parent"]["trustZone"] for part in parts.values()} <= zones
+    assert {end for flow in told["dataflows"] for end in (flow["source"], flow["destination"])} <= set(parts)
+    hanging = {row["threat"] for part in parts.values() for row in part.get("threats", ())}
+    assert hanging == {threat["id"] for threat in told["threats"]}
+    assert {m["riskReduction"] for m in told["mitigations"]} == {0}
+
+
 def test_simulate_a_model(chat: Path, safecase: Callable[..., Ran]) -> None:
     pytest.importorskip("numpy", reason="the extra `risk` is not installed")
     (chat / "m.yaml").write_text("lef: {poisson: 0.1}\nlm: 1000000\nexceed: [100000]\n")

@@ -13,6 +13,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "list": ("threats_list:list_", "Which threats apply, which do not, and the facts that decided it."),
     "discover": ("threats_discover:discover", "Which AI a repository uses, with file and line."),
     "diff": ("threats_diff:diff", "Which threats and controls a change of the manifest brings or takes."),
+    "diagram": ("threats_diagram:diagram", "What flows where: Mermaid, or Open Threat Model."),
     "paths": ("threats_paths:paths", "How text of others reaches an effect; what closes every way."),
     "simulate": ("threats_simulate:simulate", "What a year may cost, by Monte Carlo."),
     "compare": ("threats_compare:compare", "Using AI against not using it; what each control is worth."),

@@ -90,12 +90,8 @@ def _text(found: tuple[Way, ...], cuts: Hitting, width: int) -> str:
 
 
 def _mermaid(found: tuple[Way, ...]) -> str:
-    """Give the ways as a flowchart; names are quoted, and what would end a quotation is taken out."""
-
-    def words(text: str) -> str:
-        from safecase.readers.text import shown
-
-        return shown(text, 80).replace('"', "'").replace("<", "(").replace(">", ")").replace("#", "")
+    """Give the ways as a flowchart."""
+    from safecase.export.mermaid import words
 
     entries = {way.entry.id: f"i{at}" for at, way in enumerate(found)}
     ends = {way.end.id: f"o{at}" for at, way in enumerate(found)}
