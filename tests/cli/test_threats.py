@@ -169,6 +169,7 @@ def test_diagram_for_a_readme_and_for_other_programs(chat: Path, safecase: Calla
     assert {end for flow in told["dataflows"] for end in (flow["source"], flow["destination"])} <= set(parts)
     hanging = {row["threat"] for part in parts.values() for row in part.get("threats", ())}
     assert hanging == {threat["id"] for threat in told["threats"]}
+    assert all(isinstance(threat["risk"]["impact"], int) for threat in told["threats"])
     assert {m["riskReduction"] for m in told["mitigations"]} == {0}
 
 

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from safecase.catalogue.read import catalogue
+
 if TYPE_CHECKING:
-    from safecase.assess.threat_model import ThreatModel
+    from safecase.assess.threat_model import Applying, ThreatModel
     from safecase.vocabulary import Diagram
 
 VERSION = "0.2.0"
+IMPACT = {"info": 0, "low": 25, "medium": 50, "high": 75, "critical": 100}
+COMMENT = "Severity of the gravest control that answers it, from 0 to 100; no estimate of a loss."
 
 
 def otm(diagram: Diagram, found: ThreatModel) -> bytes:
@@ -51,7 +55,7 @@ def otm(diagram: Diagram, found: ThreatModel) -> bytes:
                 "name": one.title,
                 "categories": list(one.stride) or list(one.risk_groups),
                 "description": one.text,
-                "risk": {"likelihood": None, "impact": None},
+                "risk": {"likelihood": None, "impact": _impact(one), "impactComment": COMMENT},
                 "attributes": {"references": list(one.refs), "because": list(one.because)},
             }
             for one in found.threats
@@ -64,7 +68,13 @@ def otm(diagram: Diagram, found: ThreatModel) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def _hangs(one: Any) -> dict[str, Any]:
+def _impact(one: Applying) -> int:
+    """The format asks for a number."""
+    rows = catalogue().controls
+    return max((IMPACT[rows[id_].severity] for id_ in one.controls), default=IMPACT["medium"])
+
+
+def _hangs(one: Applying) -> dict[str, Any]:
     state = "mitigated" if one.state == "answered" else "exposed"
     return {
         "threat": one.id,
