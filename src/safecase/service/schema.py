@@ -275,12 +275,47 @@ class ThreatDecision(Noun, frozen=True):
     owner: str = ""
 
 
+Span: TypeAlias = Annotated[
+    tuple[Annotated[float, Meta(gt=0, le=100_000)], Annotated[float, Meta(gt=0, le=100_000)]],
+    Meta(description="The least and the most: [7, 13]."),
+]
+
+
+class FootprintBudget(Noun, frozen=True):
+    """What a thousand requests may take at the most."""
+
+    energy_kwh: Annotated[float | None, Meta(description="Electricity, in kWh.")] = None
+    carbon_kg: Annotated[float | None, Meta(description="Greenhouse gases, in kg of CO2e.")] = None
+    water_l: Annotated[float | None, Meta(description="Water, in litres.")] = None
+
+
+class FootprintBlock(Noun, frozen=True):
+    """What a request takes of energy and water, for the estimate of the footprint."""
+
+    output_tokens: Annotated[float, Meta(gt=0, le=10_000_000, description="Tokens of a mean answer.")] | None = None
+    active_bn: Annotated[Span | None, Meta(description="Parameters used for a token, in billions: least, most.")] = None
+    total_bn: Annotated[Span | None, Meta(description="Parameters in all; left out, as many as active ones.")] = None
+    wh_per_request: (
+        Annotated[float, Meta(gt=0, le=1_000_000, description="Measured energy of a request; wins over the model.")]
+        | None
+    ) = None
+    pue: Annotated[Span, Meta(description="Power of the building by power of its machines.")] = (1.1, 1.5)
+    kg_per_kwh: (
+        Annotated[float, Meta(ge=0, le=3, description="CO2e of a kWh where it runs; left out, the world's mean.")]
+        | None
+    ) = None
+    water_l_per_kwh: Annotated[float, Meta(ge=0, le=100, description="Water that a kWh takes.")] | None = None
+    source: Annotated[Text, Meta(description="Where these figures come from, and of which day.")] = ""
+    budget: FootprintBudget = FootprintBudget()
+
+
 class ThreatModellingBlock(Noun, frozen=True):
     """Measure 1: what threat modelling needs to know."""
 
     reviewed: Annotated[Day | None, Meta(description="When people last went through the threats.")] = None
     reviewer: Annotated[str, Meta(description="Who did: an e-mail address, or an id of training.people.")] = ""
     decisions: tuple[ThreatDecision, ...] = ()
+    footprint: FootprintBlock | None = None
 
 
 class TrainingModule(Noun, frozen=True):
